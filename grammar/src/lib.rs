@@ -1,0 +1,16 @@
+//! PQL, the projection query language: text in, spanned syntax tree out.
+//!
+//! pest lives only in this crate; its `Rule` never leaves it.
+
+pub mod ast;
+mod error;
+mod span;
+
+pub use error::{Code, Error, Place, Rendered};
+pub use span::Span;
+
+/// Longest statement, in bytes. Longer ones are refused as `too_complex` before they are parsed.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Deepest nesting of expressions, parentheses and selects. Deeper ones are refused as `too_complex`.
+pub const NESTING_MAX: usize = 128;

@@ -1,0 +1,58 @@
+//! The seam between the log's writer and the model whose events it writes.
+
+use crate::{Context, Event, NewEvent, RowChange, StoredRow, TableId, Text, Timestamp, Version};
+
+/// A model that decides commands and folds events (the decider pattern). The writer owns one and calls it
+/// for one command at a time; `domain` is the model of the product, `tests` has a second one.
+///
+/// **Invariant**: `decide` and `answer` change nothing and `evolve` is a function of state and event alone:
+/// no clock, no randomness, no I/O. So the fold of the log is the state, on this machine or any other.
+pub trait Decider: Send + Sync + 'static {
+    /// What can be asked of the model.
+    type Command: Send + 'static;
+    /// What `decide` remembers for `answer`.
+    type Pending: Send;
+    /// What the caller is told.
+    type Outcome: Send + 'static;
+    /// Why a command changes nothing.
+    type Rejection: Send + 'static;
+    /// A row of any of the model's tables.
+    type Row: StoredRow;
+
+    /// The events that carry out `command` in this state, or why there are none. `context.now` is at or
+    /// after the time of every event before.
+    ///
+    /// # Errors
+    /// A rejection; nothing is written.
+    fn decide(
+        &self,
+        context: &Context,
+        command: Self::Command,
+    ) -> Result<Decision<Self::Pending>, Self::Rejection>;
+
+    /// The answer to a command whose events have just been folded in. It leaves the writer only when they
+    /// are durable.
+    fn answer(&self, pending: Self::Pending, events: &[Event]) -> Self::Outcome;
+
+    /// Folds one event in and notes each row it changed. Accepts every event, also those a command would
+    /// refuse (an import, a merge); ignores what it does not know.
+    fn evolve(&mut self, event: &Event, changes: &mut Vec<RowChange<Self::Row>>);
+
+    /// Puts a row of a checkpoint back, in any order, before the first `evolve`.
+    fn restore(&mut self, table: TableId, key: Text, version: Version<Self::Row>);
+
+    /// Called once after the last `restore` and before the first `evolve`, for what needs all rows.
+    fn restored(&mut self) {}
+
+    /// When time alone will give the model something to do (a lease to expire), if ever.
+    fn next_deadline(&self) -> Option<Timestamp>;
+}
+
+/// What a command leads to.
+#[derive(Debug, Clone)]
+pub struct Decision<P> {
+    /// Events to write, in order; none is fine.
+    pub events: Vec<NewEvent>,
+    /// For the answer.
+    pub pending: P,
+}

@@ -1,0 +1,5 @@
+//! Histories of beads issues, turned into ordinary events.
+
+mod command;
+
+pub use command::{Batch, BatchReport};

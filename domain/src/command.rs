@@ -1,0 +1,277 @@
+//! What can be asked of the work model. Fields that the caller left out are `None`; defaults are applied
+//! by `decide`, so that HTTP, CLI and PQL agree on them.
+
+use crate::beads;
+use crate::rows::{
+    Agent, Class, Context, ContextType, FailureClass, Lease, ProgressItem, Relationship, RelationshipType,
+    Role, Run, Task, TaskGraph, TaskStatus,
+};
+use crate::TextSet;
+use std::sync::Arc;
+use store::{Text, Timestamp};
+
+/// A request to change something.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Command {
+    RegisterAgent(RegisterAgent),
+    CreateTask(CreateTask),
+    UpdateTask(UpdateTask),
+    TransitionTask(TransitionTask),
+    /// Archive a final task.
+    ArchiveTask { task_id: Text },
+    RestoreTask { task_id: Text },
+    AddRelationship(AddRelationship),
+    RemoveRelationship { relationship_id: Text },
+    AddProgress { task_id: Text, items: Vec<Text>, guard: Guard },
+    CompleteProgress { item_id: Text, completed: bool, guard: Guard },
+    AddContext(AddContext),
+    AcquireLease(AcquireLease),
+    RenewLease { lease_id: Text, ttl_ms: Option<i64> },
+    /// Gives the task back, as [`Command::ReleaseTask`] does, by its lease.
+    ReleaseLease { lease_id: Text },
+    Claim(Claim),
+    CompleteTask(CompleteTask),
+    FailTask(FailTask),
+    ReleaseTask { task_id: Text, guard: Guard, note: Option<Text> },
+    /// Adds the caller's own events to a run's stream.
+    AppendRunEvents { run_id: Text, lease_id: Text, events: Vec<RunEvent> },
+    /// Ends every lease whose time has passed; the server's timer asks for it.
+    ExpireLeases,
+    /// A stretch of a beads history.
+    ImportBeads(beads::Batch),
+}
+
+/// What entitles a caller to write to a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// The lease it holds.
+    pub lease_id: Option<Text>,
+    /// If given, must be the lease's.
+    pub fence: Option<u64>,
+    /// If given, must be the task's version.
+    pub expected_version: Option<u64>,
+    /// Do it without the lease; recorded as `LeaseOverride`.
+    pub override_lease: bool,
+}
+
+/// A field that may be left alone, emptied or set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Change<T> {
+    /// Not mentioned.
+    #[default]
+    Keep,
+    /// `null`
+    Clear,
+    /// A value.
+    Set(T),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct RegisterAgent {
+    pub id: Option<Text>,
+    pub name: Text,
+    pub role: Option<Role>,
+    pub caps: TextSet,
+    pub metadata: Option<Text>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct CreateTask {
+    pub id: Option<Text>,
+    pub title: Text,
+    pub intent: Option<Text>,
+    pub kind: Option<Text>,
+    pub project_id: Option<Text>,
+    pub parent_id: Option<Text>,
+    pub priority: Option<i64>,
+    pub class: Option<Class>,
+    pub caps: TextSet,
+    pub labels: TextSet,
+    pub metadata: Option<Text>,
+    pub due_at: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    pub max_attempts: Option<i64>,
+    pub owner_agent_id: Option<Text>,
+    pub progress: Vec<Text>,
+    pub contexts: Vec<NewContext>,
+    pub blocked_by: Vec<Text>,
+    pub blocks: Vec<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct NewContext {
+    pub kind: ContextType,
+    pub content: Text,
+    pub metadata: Option<Text>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct UpdateTask {
+    pub task_id: Text,
+    pub guard: Guard,
+    pub title: Option<Text>,
+    pub intent: Change<Text>,
+    pub kind: Change<Text>,
+    pub project_id: Change<Text>,
+    pub parent_id: Change<Text>,
+    pub priority: Option<i64>,
+    pub class: Option<Class>,
+    pub caps: Option<TextSet>,
+    pub labels: Option<TextSet>,
+    pub metadata: Option<Text>,
+    pub due_at: Change<Timestamp>,
+    pub not_before: Change<Timestamp>,
+    pub max_attempts: Option<i64>,
+    pub owner_agent_id: Change<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct TransitionTask {
+    pub task_id: Text,
+    pub status: TaskStatus,
+    pub guard: Guard,
+    pub reason: Option<Text>,
+    /// Tasks that block it from now on; with status `blocked`.
+    pub blocked_by: Vec<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct AddRelationship {
+    pub from_task_id: Text,
+    pub to_task_id: Text,
+    pub kind: RelationshipType,
+    pub metadata: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct AddContext {
+    pub task_id: Text,
+    pub context: NewContext,
+    /// The context this one takes the place of.
+    pub supersedes: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct AcquireLease {
+    pub task_id: Text,
+    pub agent_id: Text,
+    pub session_id: Option<Text>,
+    pub ttl_ms: Option<i64>,
+}
+
+/// What a claim's WHERE looks at.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Candidate<'a> {
+    pub task: &'a Task,
+    pub graph: &'a TaskGraph,
+    pub now: Timestamp,
+}
+
+/// A row predicate over candidates: true, false or null.
+#[derive(Clone)]
+pub struct CandidateFilter(pub Arc<dyn Fn(&Candidate<'_>) -> Option<bool> + Send + Sync>);
+
+impl std::fmt::Debug for CandidateFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CandidateFilter(…)")
+    }
+}
+
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct Claim {
+    pub agent_id: Text,
+    pub session_id: Option<Text>,
+    pub filter: Option<CandidateFilter>,
+    pub ttl_ms: Option<i64>,
+    /// At least 1.
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct CompleteTask {
+    pub task_id: Text,
+    pub guard: Guard,
+    /// JSON.
+    pub output: Option<Text>,
+    /// JSON.
+    pub evidence: Option<Text>,
+    pub cost: Option<f64>,
+    pub tokens: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct FailTask {
+    pub task_id: Text,
+    pub guard: Guard,
+    pub class: FailureClass,
+    pub message: Text,
+    pub retry_after_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct RunEvent {
+    pub kind: Text,
+    /// JSON.
+    pub data: Text,
+}
+
+/// What came of a command: rows as they stand right after its own events.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub enum Outcome {
+    Agent(Arc<Agent>),
+    Task(TaskView),
+    Relationship(Arc<Relationship>),
+    /// It is gone; this is what it was.
+    RelationshipRemoved(Arc<Relationship>),
+    ProgressItems(Vec<Arc<ProgressItem>>),
+    Context(Arc<Context>),
+    Lease(Arc<Lease>),
+    /// Best first; empty when there is no work for this agent.
+    Claims {
+        claims: Vec<Claimed>,
+        /// The bound on examined candidates was reached before the limit of tasks was.
+        stopped_early: bool,
+    },
+    /// The task after it, and the run it ended.
+    Ended { task: TaskView, run: Arc<Run> },
+    /// Positions and ids are in the events; this is how many.
+    Appended { count: usize },
+    Expired { count: usize },
+    Imported(beads::BatchReport),
+}
+
+/// A task with what the relationships say of it.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct TaskView {
+    pub task: Arc<Task>,
+    pub graph: TaskGraph,
+    /// For the score.
+    pub now: Timestamp,
+}
+
+/// One claimed task.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Claimed {
+    pub task: TaskView,
+    pub lease: Arc<Lease>,
+    pub run: Arc<Run>,
+    /// The task's contexts that were not superseded, oldest first.
+    pub contexts: Vec<Arc<Context>>,
+}

@@ -1,0 +1,52 @@
+//! Why a command changes nothing.
+
+use crate::rows::TaskStatus;
+use store::{Text, Timestamp};
+
+/// A field that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// JSON pointer into the request: `/priority`.
+    pub pointer: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Why a command changes nothing. `server` maps each to its code on the wire in one place.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Rejection {
+    #[error("{} field(s) do not hold: {}", .0.len(), .0.iter().map(|p| format!("{} {}", p.pointer, p.message)).collect::<Vec<_>>().join("; "))]
+    Validation(Vec<Problem>),
+    #[error("no {kind} has the id `{id}`")]
+    NotFound { kind: &'static str, id: Text },
+    #[error("a {kind} with the id `{id}` exists already")]
+    AlreadyExists { kind: &'static str, id: Text },
+    #[error("task `{id}` is at version {actual}, not {expected}")]
+    VersionConflict { id: Text, expected: u64, actual: u64 },
+    #[error("{kind} would close a cycle: {}", .path.join(" → "))]
+    Cycle { kind: &'static str, path: Vec<Text> },
+    #[error("task `{child}` has the parent `{parent}` already")]
+    SecondParent { child: Text, parent: Text },
+    #[error("a task cannot go from {from} to {to}")]
+    InvalidState { from: TaskStatus, to: &'static str, allowed: Vec<&'static str> },
+    #[error("task `{task_id}` needs its lease")]
+    LeaseRequired { task_id: Text, holder: Option<Holder> },
+    #[error("the lease `{lease_id}` is over, or not of this task, or its fence is stale")]
+    LeaseExpired { lease_id: Text, holder: Option<Holder> },
+    #[error("task `{task_id}` is held by another lease")]
+    LeaseHeld { task_id: Text, holder: Holder },
+    #[error("{reason}")]
+    Forbidden { rule: &'static str, reason: String },
+}
+
+/// Who holds a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The agent.
+    pub agent_id: Text,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, unless renewed.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,142 @@
+use super::{ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus};
+use crate::TextSet;
+use serde::{Deserialize, Serialize};
+use store::{Text, Timestamp};
+
+/// One attempt of one agent at one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its name.
+    pub id: Text,
+    /// The task.
+    pub task_id: Text,
+    /// The agent.
+    pub agent_id: Text,
+    /// The agent's session, if it named one.
+    pub session_id: Option<Text>,
+    /// The lease it runs under.
+    pub lease_id: Text,
+    /// 1 for the task's first attempt.
+    pub attempt: u32,
+    /// How it went.
+    pub status: RunStatus,
+    /// Why it failed.
+    pub failure_class: Option<FailureClass>,
+    /// What it said when it failed.
+    pub failure_message: Option<Text>,
+    /// When the task was claimed.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it cost, in the caller's currency.
+    pub cost: Option<f64>,
+    /// Tokens it used.
+    pub tokens: Option<i64>,
+    /// JSON: what it gave.
+    pub output: Option<Text>,
+}
+
+impl Run {
+    /// How long it took, in whole milliseconds, once it has ended.
+    #[must_use]
+    pub fn duration_ms(&self) -> Option<i64> {
+        self.ended_at.map(|end| (end.0 - self.started_at.0).div_euclid(1_000))
+    }
+}
+
+/// What one task is to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Relationship {
+    /// Its name.
+    pub id: Text,
+    /// The blocker, the parent, the duplicate.
+    pub from_task_id: Text,
+    /// The blocked, the child, the original.
+    pub to_task_id: Text,
+    /// What it says. On the wire: `type`.
+    pub kind: RelationshipType,
+    /// A JSON object.
+    pub metadata: Text,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// A step of a task's own list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProgressItem {
+    /// Its name.
+    pub id: Text,
+    /// The task.
+    pub task_id: Text,
+    /// What is to be done.
+    pub content: Text,
+    /// Whether it is.
+    pub completed: bool,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it was completed.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// Something worth knowing about a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Context {
+    /// Its name.
+    pub id: Text,
+    /// The task.
+    pub task_id: Text,
+    /// What it is. On the wire: `type`.
+    pub kind: ContextType,
+    /// The text.
+    pub content: Text,
+    /// A JSON object.
+    pub metadata: Text,
+    /// The context that took its place.
+    pub superseded_by: Option<Text>,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// Somebody who works.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its id.
+    pub id: Text,
+    /// What people call it.
+    pub name: Text,
+    /// What it is for.
+    pub role: Role,
+    /// What it can do.
+    pub caps: TextSet,
+    /// A JSON object.
+    pub metadata: Text,
+    /// When it registered first.
+    pub created_at: Timestamp,
+    /// When it last registered, took or renewed a lease.
+    pub last_seen_at: Timestamp,
+}
+
+/// One acquisition of one task: who may write to it, and until when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Its name, unique per acquisition.
+    pub id: Text,
+    /// The task.
+    pub task_id: Text,
+    /// The holder.
+    pub agent_id: Text,
+    /// The holder's session, if it named one.
+    pub session_id: Option<Text>,
+    /// Number of this acquisition among all of the task, from 1: for the holder to hand to resources outside.
+    pub fence: u64,
+    /// Where it stands.
+    pub status: LeaseStatus,
+    /// How long each renewal lasts, in milliseconds. Not a column.
+    pub ttl_ms: i64,
+    /// From then on it is refused, whether or not its end is in the log yet.
+    pub expires_at: Timestamp,
+    /// When it was acquired.
+    pub created_at: Timestamp,
+    /// When it was last renewed or ended.
+    pub updated_at: Timestamp,
+}

@@ -50,12 +50,18 @@ pub struct NewEvent {
 pub struct Context {
     /// The caller's clock. The writer raises it to the time of the last event, so it never runs backwards.
     pub now: Timestamp,
-    /// Fresh ULID: the nth id that the command needs is `seed.plus(n)`, the writer's event ids included.
+    /// Fresh ULID: the nth entity id that the command needs is `seed.plus(n)` with n below
+    /// [`Context::ENTITY_IDS`]; the writer names the kth event `seed.plus(ENTITY_IDS + k)`.
     pub seed: EventId,
     /// JSON object text that goes to the metadata of each event the command makes.
     pub metadata: Text,
     /// The agent that acts, if known: `metadata.agent_id`.
     pub actor: Option<Text>,
+}
+
+impl Context {
+    /// How many ids of a seed are for entities; those after are for events.
+    pub const ENTITY_IDS: u128 = 1 << 16;
 }
 
 /// Where the log ends.

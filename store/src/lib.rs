@@ -2,12 +2,20 @@
 //!
 //! fjall lives only in this crate.
 
+mod append;
 mod change;
+mod commit;
 mod decider;
+mod error;
 mod event;
 mod id;
+mod options;
 
+pub use append::{Append, Appended, ExpectedRevision, StreamWrite};
 pub use change::{ClosedVersion, RowChange, Stamp, StoredRow, TableId, Version};
+pub use commit::{Commit, Direction, Done, Observer};
 pub use decider::{Decider, Decision};
+pub use error::{AppendError, CheckpointError, Damage, ExecuteError, ObserverError, OpenError, ReadError};
 pub use event::{Context, Event, Head, NewEvent};
 pub use id::{EventId, Position, Revision, Text, Timestamp};
+pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};

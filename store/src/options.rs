@@ -1,0 +1,73 @@
+//! Every bound of the store, in one place.
+
+/// Bounds and sizes of a [`Store`](crate::Store). The defaults fit a server of one gigabyte.
+///
+/// Each is a promise: what it bounds never grows past it, but by the one request or commit that crosses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Events after which a commit takes no further request.
+    pub drain_events_max: usize,
+    /// Bytes of events after which a commit takes no further request.
+    pub drain_bytes_max: usize,
+    /// Requests that one commit answers. Bounds the wait of a rejected request, which writes nothing.
+    pub drain_requests_max: usize,
+    /// Requests waiting for the writer; one more is refused with `QueueFull`.
+    pub queue_requests_max: usize,
+    /// Bytes of events that one request may write. A record holds a drain, so a record is bounded by
+    /// `drain_bytes_max + request_bytes_max`, far below fjall's 4 GiB for a value.
+    pub request_bytes_max: usize,
+    /// Index and view entries kept in memory before they go to disk. Twice as many may be held while they
+    /// are being written; then the writer waits.
+    pub delta_entries_max: usize,
+    /// The same in bytes.
+    pub delta_bytes_max: usize,
+    /// Events the checkpoint may be behind the head: what a start after a crash has to replay.
+    pub tail_events_max: u64,
+    /// Events of the newest commits kept decoded, for those who follow the head.
+    pub recent_events_max: usize,
+    /// The same in bytes.
+    pub recent_bytes_max: usize,
+    /// Streams whose revision the writer remembers.
+    pub revision_cache_streams: usize,
+    /// fjall's block cache, in bytes.
+    pub cache_bytes: u64,
+    /// fjall's memtable of the log, in bytes. Up to five are held under the heaviest load.
+    pub memtable_bytes: u64,
+    /// fjall's journal files together, in bytes; fjall takes no less than 64 MiB.
+    pub journal_bytes_max: u64,
+    /// Threads on which fjall flushes and compacts.
+    pub disk_threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            drain_events_max: 1_024,
+            drain_bytes_max: 1 << 20,
+            drain_requests_max: 1_024,
+            queue_requests_max: 4_096,
+            request_bytes_max: 64 << 20,
+            delta_entries_max: 400_000,
+            delta_bytes_max: 64 << 20,
+            tail_events_max: 50_000,
+            recent_events_max: 8_192,
+            recent_bytes_max: 16 << 20,
+            revision_cache_streams: 65_536,
+            cache_bytes: 96 << 20,
+            memtable_bytes: 24 << 20,
+            journal_bytes_max: 256 << 20,
+            disk_threads: 2,
+        }
+    }
+}
+
+/// Longest name of a stream, in bytes: a key of 512 bytes with its prefix, twice over.
+pub const STREAM_BYTES_MAX: usize = 1_024;
+/// Longest event type, in bytes.
+pub const KIND_BYTES_MAX: usize = 256;
+/// Longest tag, in bytes.
+pub const TAG_BYTES_MAX: usize = 1_024;
+/// Most tags of one event.
+pub const TAGS_MAX: usize = 1_024;
+/// Longest key of a row, in bytes: with its prefix it must fit fjall's 65,535 bytes for a key.
+pub const ROW_KEY_BYTES_MAX: usize = 32_768;

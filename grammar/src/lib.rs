@@ -4,10 +4,15 @@
 
 pub mod ast;
 mod error;
+mod parse;
+mod precedence;
 mod span;
+mod words;
 
 pub use error::{Code, Error, Place, Rendered};
+pub use parse::{parse, parse_predicate};
 pub use span::Span;
+pub use words::{RESERVED, is_reserved, is_word};
 
 /// Longest statement, in bytes. Longer ones are refused as `too_complex` before they are parsed.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;

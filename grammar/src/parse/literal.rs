@@ -1,0 +1,142 @@
+//! Constants and parameters.
+
+use super::{Builder, Pair, Result, Rule, misplaced};
+use crate::ast::{Expr, ExprKind, Literal, Parameter};
+use crate::{Code, Error, Span};
+use chrono::DateTime;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// One past the largest 64-bit integer; with a minus before it, the smallest.
+const INT_MIN_MAGNITUDE: u64 = 1 << 63;
+
+impl Builder<'_> {
+    /// A constant or parameter.
+    pub(super) fn leaf(&self, pair: Pair<'_>) -> Result<Expr> {
+        let span = self.span(&pair);
+        let literal = match pair.as_rule() {
+            Rule::parameter => {
+                return Ok(Expr { kind: ExprKind::Parameter(self.parameter(span)?), span });
+            }
+            Rule::string => Literal::Text(self.string(span)),
+            Rule::duration => Literal::Duration(self.duration(span)?),
+            Rule::number => self.number(span)?,
+            Rule::set => Literal::Set(self.set(pair)),
+            Rule::constant => match self.written(span).to_ascii_lowercase().as_str() {
+                "true" => Literal::Bool(true),
+                "false" => Literal::Bool(false),
+                _ => Literal::Null,
+            },
+            _ => return Err(misplaced(&pair)),
+        };
+        Ok(Expr { kind: ExprKind::Literal(literal), span })
+    }
+
+    /// The number of LIMIT, OFFSET and AFTER POSITION.
+    pub(super) fn count(&self, pair: Pair<'_>) -> Result<Expr> {
+        let absent = misplaced(&pair);
+        let count = self.leaf(pair.into_inner().next().ok_or(absent)?)?;
+        match &count.kind {
+            ExprKind::Literal(Literal::Decimal(_)) => {
+                let message = format!("expected a whole number, found {}", self.written(count.span));
+                Err(Error::new(Code::Syntax, count.span, message))
+            }
+            _ => Ok(count),
+        }
+    }
+
+    fn number(&self, span: Span) -> Result<Literal> {
+        let written = self.written(span);
+        if written.bytes().all(|byte| byte.is_ascii_digit()) {
+            return match written.parse() {
+                Ok(value) => Ok(Literal::Int(value)),
+                Err(_) => Err(too_large(span, "an integer", &i64::MAX.to_string())
+                    .hint("with a point, like 1e19 or 12.0, it is a decimal")),
+            };
+        }
+        match written.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Literal::Decimal(value)),
+            _ => Err(too_large(span, "a decimal", "1.8e308")),
+        }
+    }
+
+    /// Whether the number at `span` is the one integer that is in range only with a minus before it.
+    pub(super) fn is_int_min_magnitude(&self, span: Span) -> bool {
+        self.written(span).parse() == Ok(INT_MIN_MAGNITUDE)
+    }
+
+    /// An integer that is never negative; `what` names it in errors.
+    pub(super) fn unsigned(&self, span: Span, what: &str) -> Result<u64> {
+        let written = self.written(span);
+        if !written.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::new(Code::Syntax, span, format!("{what} is a whole number")));
+        }
+        written.parse().map_err(|_| too_large(span, what, &u64::MAX.to_string()))
+    }
+
+    pub(super) fn string(&self, span: Span) -> String {
+        let written = self.written(span);
+        written[1..written.len() - 1].replace("''", "'")
+    }
+
+    pub(super) fn duration(&self, span: Span) -> Result<Duration> {
+        let written = self.written(span);
+        let digits_end = written.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, unit) = written.split_at(digits_end);
+        let unit_ms = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => 604_800_000,
+        };
+        let millis = digits.parse().ok().and_then(|count: u64| count.checked_mul(unit_ms));
+        match millis {
+            Some(millis) if millis <= DURATION_MAX_MS => Ok(Duration::from_millis(millis)),
+            _ => Err(too_large(span, "a duration", &format!("{DURATION_MAX_MS}ms"))),
+        }
+    }
+
+    fn set(&self, pair: Pair<'_>) -> BTreeSet<String> {
+        let members = pair.into_inner().filter(|part| part.as_rule() == Rule::set_member);
+        members
+            .map(|member| {
+                let span = self.span(&member);
+                match self.written(span) {
+                    written if written.starts_with('\'') => self.string(span),
+                    written => written.to_owned(),
+                }
+            })
+            .collect()
+    }
+
+    fn parameter(&self, span: Span) -> Result<Parameter> {
+        let name = &self.written(span)[1..];
+        if !name.starts_with(|first: char| first.is_ascii_digit()) {
+            return Ok(Parameter::Named(name.to_owned()));
+        }
+        match name.parse() {
+            Ok(0) => Err(Error::new(Code::Syntax, span, "there is no parameter $0").hint("the first is $1")),
+            Ok(number) => Ok(Parameter::Numbered(number)),
+            Err(_) => Err(too_large(span, "a parameter's number", &u32::MAX.to_string())),
+        }
+    }
+
+    /// The microseconds since 1970-01-01 UTC of an RFC 3339 time; what is finer than a microsecond is cut off.
+    pub(super) fn time(&self, span: Span) -> Result<i64> {
+        let text = self.string(span);
+        DateTime::parse_from_rfc3339(&text).map(|time| time.timestamp_micros()).map_err(|_| {
+            let message = format!("`{text}` is no RFC 3339 time");
+            Error::new(Code::Syntax, span, message)
+                .hint("a date, a time and an offset: '2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'")
+        })
+    }
+}
+
+/// The longest duration: what its microseconds need no more than 63 bits for.
+pub(crate) const DURATION_MAX_MS: u64 = i64::MAX as u64 / 1_000;
+
+fn too_large(span: Span, what: &str, max: &str) -> Error {
+    Error::new(Code::Syntax, span, format!("too large for {what}")).hint(format!("the largest is {max}"))
+}

@@ -1,0 +1,119 @@
+//! Text to tree: pest reads `pql.pest`, the modules here mirror those of [`crate::ast`].
+//!
+//! The way of a text: [`scan`] bounds it and finds broken tokens, pest accepts or refuses it, then either
+//! [`Builder`] makes the tree or [`expected`] says in words what pest had expected.
+
+mod clause;
+mod expected;
+mod expr;
+mod literal;
+mod scan;
+mod statement;
+
+use crate::{Code, Error, Span, ast};
+use pest::Parser as _;
+use scan::Token;
+
+/// pest's own types; they stay in here.
+#[allow(missing_docs, unreachable_pub)]
+mod grammar {
+    #[derive(pest_derive::Parser)]
+    #[grammar = "pql.pest"]
+    pub(super) struct Pql;
+}
+
+use grammar::{Pql, Rule};
+
+type Pair<'t> = pest::iterators::Pair<'t, Rule>;
+type Result<T> = std::result::Result<T, Error>;
+
+/// Reads one statement; a final `;` may stand after it.
+///
+/// # Errors
+/// `syntax` where the text is no statement, `too_complex` past [`crate::TEXT_BYTES_MAX`] or
+/// [`crate::NESTING_MAX`].
+pub fn parse(text: &str) -> Result<ast::Statement> {
+    let tokens = scan::scan(text)?;
+    let root = read(Rule::statement_text, text, &tokens)?;
+    Builder::new(text, &tokens).statement(root)
+}
+
+/// Reads one expression to the end of the text: a row predicate as a claim, an append condition or a
+/// filter has it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_predicate(text: &str) -> Result<ast::Expr> {
+    let tokens = scan::scan(text)?;
+    let root = read(Rule::predicate_text, text, &tokens)?;
+    let mut builder = Builder::new(text, &tokens);
+    match root.into_inner().next() {
+        Some(expr) => builder.expr(expr),
+        None => Err(Error::new(Code::Syntax, Span::new(0, 0), "expected an expression")),
+    }
+}
+
+fn read<'t>(rule: Rule, text: &'t str, tokens: &[Token]) -> Result<Pair<'t>> {
+    let mut pairs = Pql::parse(rule, text).map_err(|error| expected::explain(text, tokens, &error))?;
+    pairs.next().ok_or_else(|| Error::new(Code::Syntax, Span::new(0, 0), "expected a statement"))
+}
+
+/// Makes the tree. What the grammar cannot say (numbers that fit, moments that exist, one moment per
+/// statement) is checked here.
+struct Builder<'t> {
+    text: &'t str,
+    tokens: &'t [Token],
+    /// Height of the tallest expression of the select being built.
+    tallest: usize,
+    /// The first table with an AS OF or HISTORY of its own.
+    own_moment: Option<Span>,
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str, tokens: &'t [Token]) -> Self {
+        Self { text, tokens, tallest: 0, own_moment: None }
+    }
+
+    /// Where a pair stands. pest counts blanks before an absent optional part to the pair; they are cut off.
+    fn span(&self, pair: &Pair<'_>) -> Span {
+        let span = pair.as_span();
+        let after = self.tokens.partition_point(|token| token.span.end <= span.end());
+        let end = self.tokens[..after].last().map_or(span.end(), |token| token.span.end);
+        Span::new(span.start(), end.max(span.start()))
+    }
+
+    /// The text of a span.
+    fn written(&self, span: Span) -> &'t str {
+        &self.text[span.start..span.end]
+    }
+
+    /// The name in a `name`, `label`, `word` or `quoted`.
+    fn ident(&self, pair: &Pair<'_>) -> Result<ast::Ident> {
+        let mut ident = self.key(pair)?;
+        if !ident.quoted {
+            ident.name.make_ascii_lowercase();
+        }
+        Ok(ident)
+    }
+
+    /// The same with its case kept.
+    fn key(&self, pair: &Pair<'_>) -> Result<ast::Ident> {
+        let span = self.span(pair);
+        let written = self.written(span);
+        let Some(inside) = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return Ok(ast::Ident { name: written.to_owned(), quoted: false, span });
+        };
+        if inside.is_empty() {
+            return Err(Error::new(Code::Syntax, span, "a name has at least one character")
+                .hint("an empty text stands in single quotes: ''"));
+        }
+        Ok(ast::Ident { name: inside.replace("\"\"", "\""), quoted: true, span })
+    }
+}
+
+/// The answer to a pair the grammar never puts there.
+fn misplaced(pair: &Pair<'_>) -> Error {
+    let span = pair.as_span();
+    let message = format!("cannot read `{}` here", pair.as_str());
+    Error::new(Code::Syntax, Span::new(span.start(), span.end()), message)
+}

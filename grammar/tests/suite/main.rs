@@ -1,0 +1,3 @@
+//! The language, subject by subject.
+
+mod examples;

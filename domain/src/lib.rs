@@ -6,7 +6,9 @@
 pub mod beads;
 mod caps;
 pub mod command;
+pub mod event;
 mod rejection;
+pub mod reserved;
 pub mod rows;
 mod score;
 

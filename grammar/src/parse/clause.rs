@@ -1,6 +1,6 @@
 //! Clauses.
 
-use super::{Builder, Pair, Result, Rule, misplaced};
+use super::{Builder, Pair, Result, Rule, child, misplaced};
 use crate::ast::{
     Expr, FromClause, Join, JoinKind, Moment, MomentKind, OrderItem, SelectItem, Source, SourceKind, Version,
 };
@@ -15,7 +15,7 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::star => return Ok(SelectItem::Star(span)),
                 Rule::qualified_star => {
-                    let name = part.into_inner().next().ok_or_else(|| missing(span, "a name"))?;
+                    let name = part.into_inner().next().ok_or_else(|| misplaced(span))?;
                     return Ok(SelectItem::QualifiedStar(self.ident(&name)?));
                 }
                 Rule::expr => {
@@ -26,7 +26,7 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        let expr = expr.ok_or_else(|| missing(span, "an expression"))?;
+        let expr = expr.ok_or_else(|| misplaced(span))?;
         Ok(SelectItem::Expr { expr, alias, written })
     }
 
@@ -40,7 +40,7 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Ok(FromClause { source: source.ok_or_else(|| missing(span, "a table"))?, joins })
+        Ok(FromClause { source: source.ok_or_else(|| misplaced(span))?, joins })
     }
 
     fn join(&mut self, pair: Pair<'_>) -> Result<Join> {
@@ -58,7 +58,7 @@ impl Builder<'_> {
         }
         match (source, on) {
             (Some(source), Some(on)) => Ok(Join { kind, source, on }),
-            _ => Err(missing(span, "a table and ON")),
+            _ => Err(misplaced(span)),
         }
     }
 
@@ -71,7 +71,7 @@ impl Builder<'_> {
                 Rule::select_source => {
                     let (select, height) = self.sub_select(part)?;
                     self.tallest = self.tallest.max(height);
-                    kind = Some(SourceKind::Select(Box::new(select)));
+                    kind = Some(SourceKind::Select(select));
                 }
                 Rule::alias => {
                     for name in part.into_inner() {
@@ -83,7 +83,7 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Ok(Source { kind: kind.ok_or_else(|| missing(span, "a table"))?, alias, span })
+        Ok(Source { kind: kind.ok_or_else(|| misplaced(span))?, alias, span })
     }
 
     fn table(&mut self, pair: Pair<'_>) -> Result<SourceKind> {
@@ -104,7 +104,7 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Ok(SourceKind::Table { name: name.ok_or_else(|| missing(span, "a table"))?, version })
+        Ok(SourceKind::Table { name: name.ok_or_else(|| misplaced(span))?, version })
     }
 
     pub(super) fn order_by(&mut self, pair: Pair<'_>) -> Result<Vec<OrderItem>> {
@@ -124,15 +124,13 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        let expr = expr.ok_or_else(|| missing(span, "an expression"))?;
+        let expr = expr.ok_or_else(|| misplaced(span))?;
         Ok(OrderItem { expr, descending, nulls_first })
     }
 
     /// The one expression of WHERE or HAVING.
     pub(super) fn only_expr(&mut self, pair: Pair<'_>) -> Result<Expr> {
-        let absent = misplaced(&pair);
-        let expr = pair.into_inner().find(|part| part.as_rule() == Rule::expr);
-        self.expr(expr.ok_or(absent)?)
+        self.expr(child(pair, Rule::expr)?)
     }
 
     /// The expressions of a list.
@@ -143,23 +141,19 @@ impl Builder<'_> {
 
     /// The number of LIMIT or OFFSET.
     pub(super) fn row_count(&mut self, pair: Pair<'_>) -> Result<Expr> {
-        let absent = misplaced(&pair);
-        let count = pair.into_inner().find(|part| part.as_rule() == Rule::count);
-        self.count(count.ok_or(absent)?)
+        self.count(child(pair, Rule::count)?)
     }
 
     /// `FOR agent`
     pub(super) fn agent(&mut self, pair: Pair<'_>) -> Result<Expr> {
-        let absent = misplaced(&pair);
+        let span = self.span(&pair);
         let agent = pair.into_inner().find(|part| part.as_rule() != Rule::kw_for);
-        self.leaf(agent.ok_or(absent)?)
+        self.leaf(agent.ok_or_else(|| misplaced(span))?)
     }
 
     /// `LEASE duration`
     pub(super) fn lease(&mut self, pair: Pair<'_>) -> Result<(Duration, Span)> {
-        let absent = misplaced(&pair);
-        let duration = pair.into_inner().find(|part| part.as_rule() == Rule::duration).ok_or(absent)?;
-        let span = self.span(&duration);
+        let span = self.span(&child(pair, Rule::duration)?);
         Ok((self.duration(span)?, span))
     }
 
@@ -167,16 +161,14 @@ impl Builder<'_> {
     pub(super) fn statement_moment(&mut self, pair: Pair<'_>) -> Result<Moment> {
         if let Some(own) = self.own_moment {
             let message = "the statement has an AS OF for all its tables, so this one can have none of its own";
-            return Err(Error::new(Code::Syntax, own, message)
-                .hint("drop this one, or give every table its own and drop the last"));
+            let hint = "drop this one, or give every table its own and drop the last";
+            return Err(Box::new(Error::new(Code::Syntax, own, message).hint(hint)));
         }
         self.as_of(pair)
     }
 
     fn as_of(&mut self, pair: Pair<'_>) -> Result<Moment> {
-        let absent = misplaced(&pair);
-        let moment = pair.into_inner().find(|part| part.as_rule() == Rule::moment);
-        self.moment(moment.ok_or(absent)?)
+        self.moment(child(pair, Rule::moment)?)
     }
 
     fn moment(&mut self, pair: Pair<'_>) -> Result<Moment> {
@@ -194,10 +186,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Ok(Moment { kind: kind.ok_or_else(|| missing(span, "a moment"))?, span })
+        Ok(Moment { kind: kind.ok_or_else(|| misplaced(span))?, span })
     }
-}
-
-fn missing(span: Span, what: &str) -> Error {
-    Error::new(Code::Syntax, span, format!("expected {what}"))
 }

@@ -1,173 +1,159 @@
 //! Expressions: the grammar gives flat lists of operands and signs, precedence is applied here.
+//!
+//! The functions call each other once per level of nesting. What recurses is kept apart from what does not,
+//! and expressions and errors travel boxed, so that the deepest text allowed fits a small stack even in an
+//! unoptimised build.
 
-use super::{Builder, Pair, Result, Rule, misplaced};
-use crate::ast::{BinaryOp, Expr, ExprKind, FunctionCall, Literal, PathStep, Quantified, UnaryOp};
+use super::{Builder, Pair, Result, Rule, child, misplaced, syntax};
+use crate::ast::{BinaryOp, Expr, ExprKind, FunctionCall, Ident, Literal, PathStep, Quantified, UnaryOp};
 use crate::precedence::Precedence;
 use crate::{Code, Error, NESTING_MAX, Span};
 use std::vec::IntoIter;
 
 /// An expression under construction.
 pub(super) struct Built {
-    expr: Expr,
+    expr: Box<Expr>,
     /// Where it stands, parentheses around it included.
     outer: Span,
     /// How many nodes deep it is, itself counted.
     height: usize,
 }
 
+/// A sign between two operands and where it stands.
+type Sign = (BinaryOp, Span);
+
 impl Builder<'_> {
     /// A whole expression of a clause.
     pub(super) fn expr(&mut self, pair: Pair<'_>) -> Result<Expr> {
         let built = self.connected(pair)?;
         self.tallest = self.tallest.max(built.height);
-        Ok(built.expr)
+        Ok(*built.expr)
     }
 
     /// `expr`: comparisons under NOT, AND, OR.
     fn connected(&mut self, pair: Pair<'_>) -> Result<Built> {
-        let mut nots = Vec::new();
-        let (mut ands, mut and_signs) = (Vec::new(), Vec::new());
-        let (mut ors, mut or_signs) = (Vec::new(), Vec::new());
+        let mut connection = Connection::default();
         for part in pair.into_inner() {
             let span = self.span(&part);
             match part.as_rule() {
-                Rule::kw_not => nots.push(span),
-                Rule::kw_and => and_signs.push(span),
-                Rule::kw_or => {
-                    ors.push(chain(BinaryOp::And, std::mem::take(&mut ands), std::mem::take(&mut and_signs))?);
-                    or_signs.push(span);
-                }
+                Rule::kw_not => connection.nots.push(span),
+                Rule::kw_and => connection.and_signs.push(span),
+                Rule::kw_or => connection.or(span)?,
                 _ => {
-                    let mut built = self.comparison(part)?;
-                    while let Some(not) = nots.pop() {
-                        built = unary(UnaryOp::Not, not, built)?;
-                    }
-                    ands.push(built);
+                    let operand = self.comparison(part)?;
+                    connection.operand(operand)?;
                 }
             }
         }
-        ors.push(chain(BinaryOp::And, ands, and_signs)?);
-        chain(BinaryOp::Or, ors, or_signs)
+        connection.finish()
     }
 
     /// `comparison`: an operand and what is tested of it.
     fn comparison(&mut self, pair: Pair<'_>) -> Result<Built> {
-        let mut built: Option<Built> = None;
-        let mut is_tested = false;
-        let absent = misplaced(&pair);
-        for part in pair.into_inner() {
-            match (part.as_rule(), built.take()) {
-                (Rule::tested, Some(operand)) => {
-                    if is_tested {
-                        return Err(chained(self.test_sign(part)));
-                    }
-                    is_tested = true;
-                    built = Some(self.tested(operand, part)?);
-                }
-                _ => built = Some(self.operand(part)?),
-            }
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let operand = self.operand(parts.next().ok_or_else(|| misplaced(span))?)?;
+        let Some(tested) = parts.next() else { return Ok(operand) };
+        if let Some(second) = parts.next() {
+            return Err(self.chained(second));
         }
-        built.ok_or(absent)
+        self.tested(operand, tested)
     }
 
-    /// Where the sign of a test stands.
-    fn test_sign(&self, tested: Pair<'_>) -> Span {
+    /// The error for a second comparison: it stands at that one's sign.
+    fn chained(&self, tested: Pair<'_>) -> Box<Error> {
         let whole = self.span(&tested);
-        let signs = tested.into_inner().flat_map(Pair::into_inner);
-        let sign = signs.take_while(|part| !matches!(part.as_rule(), Rule::operand | Rule::in_list | Rule::select_source));
-        sign.map(|part| self.span(&part)).reduce(Span::to).unwrap_or(whole)
+        let sign = tested
+            .into_inner()
+            .flat_map(Pair::into_inner)
+            .take_while(|part| !matches!(part.as_rule(), Rule::operand | Rule::in_list | Rule::select_source))
+            .map(|part| self.span(&part))
+            .reduce(Span::to);
+        let error = Error::new(Code::Syntax, sign.unwrap_or(whole), "comparisons do not chain");
+        Box::new(error.hint("write `a < b AND b < c`, or put one comparison in parentheses"))
     }
 
     fn tested(&mut self, operand: Built, pair: Pair<'_>) -> Result<Built> {
         let whole = operand.outer.to(self.span(&pair));
-        let absent = misplaced(&pair);
-        let test = pair.into_inner().next().ok_or(absent)?;
-        let rule = test.as_rule();
-        let absent = misplaced(&test);
-        let mut negated = false;
-        let mut op: Option<BinaryOp> = None;
-        let mut op_span: Option<Span> = None;
-        let mut operands = Vec::new();
-        for part in test.into_inner() {
-            let span = self.span(&part);
-            match part.as_rule() {
-                Rule::operand => operands.push(self.operand(part)?),
-                Rule::in_list => {
-                    let mut height = operand.height;
-                    let mut items = Vec::new();
-                    for item in part.into_inner().filter(|item| item.as_rule() == Rule::expr) {
-                        let item = self.connected(item)?;
-                        height = height.max(item.height);
-                        items.push(item.expr);
-                    }
-                    let operand = Box::new(operand.expr);
-                    return grown(ExprKind::InList { negated, operand, items }, whole, height);
-                }
-                Rule::select_source => {
-                    let (select, height) = self.sub_select(part)?;
-                    let height = height.max(operand.height);
-                    let (operand, select) = (Box::new(operand.expr), Box::new(select));
-                    return grown(ExprKind::InSelect { negated, operand, select }, whole, height);
-                }
-                other => {
-                    negated |= other == Rule::kw_not;
-                    op_span = Some(op_span.map_or(span, |start| start.to(span)));
-                    op = tested_by(other, negated).or(op);
-                }
-            }
-        }
-        match rule {
+        let test = pair.into_inner().next().ok_or_else(|| misplaced(whole))?;
+        match test.as_rule() {
             Rule::is_null => {
-                let height = operand.height;
-                grown(ExprKind::IsNull { negated, operand: Box::new(operand.expr) }, whole, height)
+                let negated = is_negated(&test);
+                grown(ExprKind::IsNull { negated, operand: operand.expr }, whole, operand.height)
             }
-            Rule::between => {
-                let mut bounds = operands.into_iter();
-                let (Some(low), Some(high)) = (bounds.next(), bounds.next()) else { return Err(absent) };
-                let height = operand.height.max(low.height).max(high.height);
-                let kind = ExprKind::Between {
-                    negated,
-                    operand: Box::new(operand.expr),
-                    low: Box::new(low.expr),
-                    high: Box::new(high.expr),
-                };
-                grown(kind, whole, height)
-            }
-            _ => match (op, op_span, operands.into_iter().next()) {
-                (Some(op), Some(op_span), Some(right)) => binary(op, op_span, operand, right),
-                _ => Err(absent),
-            },
+            Rule::between => self.between(operand, test, whole),
+            Rule::member => self.member(operand, test, whole),
+            _ => self.compared(operand, test),
         }
+    }
+
+    fn between(&mut self, operand: Built, test: Pair<'_>, whole: Span) -> Result<Built> {
+        let negated = is_negated(&test);
+        let mut bounds = Vec::with_capacity(2);
+        for bound in test.into_inner().filter(|part| part.as_rule() == Rule::operand) {
+            bounds.push(self.operand(bound)?);
+        }
+        let (Some(high), Some(low)) = (bounds.pop(), bounds.pop()) else { return Err(misplaced(whole)) };
+        let height = operand.height.max(low.height).max(high.height);
+        let kind = ExprKind::Between { negated, operand: operand.expr, low: low.expr, high: high.expr };
+        grown(kind, whole, height)
+    }
+
+    /// `IN (a, b)`, `IN (select)`, `IN set`
+    fn member(&mut self, operand: Built, test: Pair<'_>, whole: Span) -> Result<Built> {
+        let negated = is_negated(&test);
+        let last = test.clone().into_inner().last().ok_or_else(|| misplaced(whole))?;
+        match last.as_rule() {
+            Rule::in_list => {
+                let (items, height) = self.args(last)?;
+                let height = height.max(operand.height);
+                grown(ExprKind::InList { negated, operand: operand.expr, items }, whole, height)
+            }
+            Rule::select_source => {
+                let (select, height) = self.sub_select(last)?;
+                let height = height.max(operand.height);
+                grown(ExprKind::InSelect { negated, operand: operand.expr, select }, whole, height)
+            }
+            _ => self.compared(operand, test),
+        }
+    }
+
+    /// A sign and its right operand.
+    fn compared(&mut self, left: Built, test: Pair<'_>) -> Result<Built> {
+        let whole = self.span(&test);
+        let mut negated = false;
+        let mut op = None;
+        let mut op_span: Option<Span> = None;
+        for part in test.into_inner() {
+            if part.as_rule() == Rule::operand {
+                let right = self.operand(part)?;
+                let (Some(op), Some(op_span)) = (op, op_span) else { return Err(misplaced(whole)) };
+                return binary((op, op_span), left, right);
+            }
+            let span = self.span(&part);
+            op_span = Some(op_span.map_or(span, |start| start.to(span)));
+            negated |= part.as_rule() == Rule::kw_not;
+            op = comparison_sign(part.as_rule(), negated).or(op);
+        }
+        Err(misplaced(whole))
     }
 
     /// `operand`: signs that give values, by precedence, each level from left to right.
     fn operand(&mut self, pair: Pair<'_>) -> Result<Built> {
-        let absent = misplaced(&pair);
+        let mut calculation = Calculation::default();
         let mut minuses = Vec::new();
-        let mut operands: Vec<Built> = Vec::new();
-        let mut signs: Vec<(BinaryOp, Span)> = Vec::new();
         for part in pair.into_inner() {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::minus => minuses.push(span),
                 Rule::path => {
                     let operand = self.negated(part, &mut minuses)?;
-                    operands.push(operand);
+                    calculation.operands.push(operand);
                 }
-                other => {
-                    let op = infix(other).ok_or_else(|| absent.clone())?;
-                    let level = Precedence::of(op);
-                    while signs.last().is_some_and(|(before, _)| Precedence::of(*before) >= level) {
-                        reduce(&mut operands, &mut signs)?;
-                    }
-                    signs.push((op, span));
-                }
+                sign => calculation.sign(sign, span)?,
             }
         }
-        while !signs.is_empty() {
-            reduce(&mut operands, &mut signs)?;
-        }
-        operands.pop().ok_or(absent)
+        calculation.finish()
     }
 
     /// A path under its minuses.
@@ -176,8 +162,7 @@ impl Builder<'_> {
         let mut built = match minuses.last() {
             Some(&minus) if self.is_int_min_magnitude(span) => {
                 minuses.pop();
-                let span = minus.to(span);
-                grown(ExprKind::Literal(Literal::Int(i64::MIN)), span, 0)?
+                grown(ExprKind::Literal(Literal::Int(i64::MIN)), minus.to(span), 0)?
             }
             _ => self.path(path)?,
         };
@@ -189,17 +174,20 @@ impl Builder<'_> {
 
     fn path(&mut self, pair: Pair<'_>) -> Result<Built> {
         let outer = self.span(&pair);
-        let mut parts = pair.clone().into_inner();
-        let base = self.primary(parts.next().ok_or_else(|| misplaced(&pair))?)?;
-        let steps: Vec<PathStep> = parts.map(|step| self.step(step)).collect::<Result<_>>()?;
+        let mut parts = pair.into_inner();
+        let base = self.primary(parts.next().ok_or_else(|| misplaced(outer))?)?;
+        let mut steps = Vec::new();
+        for step in parts {
+            steps.push(self.step(step)?);
+        }
         if steps.is_empty() {
             return Ok(base);
         }
-        grown(ExprKind::Path { base: Box::new(base.expr), steps }, outer, base.height)
+        grown(ExprKind::Path { base: base.expr, steps }, outer, base.height)
     }
 
     fn step(&self, pair: Pair<'_>) -> Result<PathStep> {
-        let absent = misplaced(&pair);
+        let whole = self.span(&pair);
         for part in pair.into_inner() {
             let span = self.span(&part);
             match part.as_rule() {
@@ -209,57 +197,68 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        Err(absent)
+        Err(misplaced(whole))
     }
 
     fn primary(&mut self, pair: Pair<'_>) -> Result<Built> {
-        let outer = self.span(&pair);
         match pair.as_rule() {
-            Rule::paren => {
-                let absent = misplaced(&pair);
-                let inside = pair.into_inner().find(|part| part.as_rule() == Rule::expr);
-                Ok(Built { outer, ..self.connected(inside.ok_or(absent)?)? })
-            }
+            Rule::paren => self.parenthesised(pair),
             Rule::name_or_call => self.name_or_call(pair),
             Rule::case => self.case(pair),
             Rule::cast => self.cast(pair),
-            Rule::exists => {
-                let absent = misplaced(&pair);
-                let select = pair.into_inner().find(|part| part.as_rule() == Rule::select_source);
-                let (select, height) = self.sub_select(select.ok_or(absent)?)?;
-                grown(ExprKind::Exists(Box::new(select)), outer, height)
-            }
-            _ => {
-                let leaf = self.leaf(pair)?;
-                grown(leaf.kind, outer, 0)
-            }
+            Rule::exists => self.exists(pair),
+            _ => self.constant(pair),
         }
+    }
+
+    fn parenthesised(&mut self, pair: Pair<'_>) -> Result<Built> {
+        let outer = self.span(&pair);
+        let mut built = self.connected(child(pair, Rule::expr)?)?;
+        built.outer = outer;
+        Ok(built)
+    }
+
+    fn constant(&self, pair: Pair<'_>) -> Result<Built> {
+        let leaf = self.leaf(pair)?;
+        grown(leaf.kind, leaf.span, 0)
+    }
+
+    fn exists(&mut self, pair: Pair<'_>) -> Result<Built> {
+        let span = self.span(&pair);
+        let (select, height) = self.sub_select(child(pair, Rule::select_source)?)?;
+        grown(ExprKind::Exists(select), span, height)
     }
 
     fn name_or_call(&mut self, pair: Pair<'_>) -> Result<Built> {
         let span = self.span(&pair);
-        let mut parts = pair.clone().into_inner();
-        let name = self.ident(&parts.next().ok_or_else(|| misplaced(&pair))?)?;
-        let Some(call) = parts.next() else {
-            return grown(ExprKind::Name(name), span, 0);
-        };
+        let mut parts = pair.into_inner();
+        let name = self.ident(&parts.next().ok_or_else(|| misplaced(span))?)?;
+        match parts.next() {
+            Some(call) => self.call(name, call, span),
+            None => grown(ExprKind::Name(name), span, 0),
+        }
+    }
+
+    fn call(&mut self, name: Ident, call: Pair<'_>, span: Span) -> Result<Built> {
         if name.quoted {
-            return Err(Error::new(Code::Syntax, name.span, "a function's name is not quoted"));
+            return Err(syntax(name.span, "the name of a function is not quoted"));
         }
-        let (mut star, mut quantified, mut args, mut height) = (false, Quantified::All, Vec::new(), 0);
-        for part in call.into_inner() {
-            match part.as_rule() {
-                Rule::star => star = true,
-                Rule::kw_distinct => quantified = Quantified::Distinct,
-                Rule::expr => {
-                    let arg = self.connected(part)?;
-                    height = height.max(arg.height);
-                    args.push(arg.expr);
-                }
-                _ => {}
-            }
-        }
+        let has = |rule| call.clone().into_inner().any(|part| part.as_rule() == rule);
+        let star = has(Rule::star);
+        let quantified = if has(Rule::kw_distinct) { Quantified::Distinct } else { Quantified::All };
+        let (args, height) = self.args(call)?;
         grown(ExprKind::Call(FunctionCall { name, star, quantified, args }), span, height)
+    }
+
+    /// The expressions of a list and the height of the tallest.
+    fn args(&mut self, list: Pair<'_>) -> Result<(Vec<Expr>, usize)> {
+        let (mut args, mut height) = (Vec::new(), 0);
+        for arg in list.into_inner().filter(|part| part.as_rule() == Rule::expr) {
+            let arg = self.connected(arg)?;
+            height = height.max(arg.height);
+            args.push(*arg.expr);
+        }
+        Ok((args, height))
     }
 
     fn case(&mut self, pair: Pair<'_>) -> Result<Built> {
@@ -271,15 +270,14 @@ impl Builder<'_> {
                     let built = self.connected(part)?;
                     height = height.max(built.height);
                     let slot = if branches.is_empty() { &mut operand } else { &mut otherwise };
-                    *slot = Some(Box::new(built.expr));
+                    *slot = Some(built.expr);
                 }
                 Rule::branch => {
-                    let absent = misplaced(&part);
-                    let mut exprs = part.into_inner().filter(|part| part.as_rule() == Rule::expr);
-                    let (Some(when), Some(then)) = (exprs.next(), exprs.next()) else { return Err(absent) };
-                    let (when, then) = (self.connected(when)?, self.connected(then)?);
-                    height = height.max(when.height).max(then.height);
-                    branches.push((when.expr, then.expr));
+                    let (mut exprs, tallest) = self.args(part)?;
+                    height = height.max(tallest);
+                    if let (Some(then), Some(when)) = (exprs.pop(), exprs.pop()) {
+                        branches.push((when, then));
+                    }
                 }
                 _ => {}
             }
@@ -289,18 +287,101 @@ impl Builder<'_> {
 
     fn cast(&mut self, pair: Pair<'_>) -> Result<Built> {
         let span = self.span(&pair);
-        let absent = misplaced(&pair);
-        let (mut operand, mut target) = (None, None);
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::expr => operand = Some(self.connected(part)?),
-                Rule::word => target = Some(self.ident(&part)?),
-                _ => {}
-            }
+        let target = self.ident(&child(pair.clone(), Rule::word)?)?;
+        let operand = self.connected(child(pair, Rule::expr)?)?;
+        grown(ExprKind::Cast { operand: operand.expr, target }, span, operand.height)
+    }
+}
+
+/// Comparisons being joined by NOT, AND and OR.
+#[derive(Default)]
+struct Connection {
+    /// Before the next comparison.
+    nots: Vec<Span>,
+    /// Since the last OR.
+    ands: Vec<Built>,
+    and_signs: Vec<Span>,
+    ors: Vec<Built>,
+    or_signs: Vec<Span>,
+}
+
+impl Connection {
+    fn operand(&mut self, mut operand: Built) -> Result<()> {
+        while let Some(not) = self.nots.pop() {
+            operand = unary(UnaryOp::Not, not, operand)?;
         }
-        let (Some(operand), Some(target)) = (operand, target) else { return Err(absent) };
-        let height = operand.height;
-        grown(ExprKind::Cast { operand: Box::new(operand.expr), target }, span, height)
+        self.ands.push(operand);
+        Ok(())
+    }
+
+    fn or(&mut self, sign: Span) -> Result<()> {
+        let (ands, signs) = (std::mem::take(&mut self.ands), std::mem::take(&mut self.and_signs));
+        self.ors.push(chain(BinaryOp::And, ands, signs)?);
+        self.or_signs.push(sign);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Built> {
+        self.ors.push(chain(BinaryOp::And, self.ands, self.and_signs)?);
+        chain(BinaryOp::Or, self.ors, self.or_signs)
+    }
+}
+
+/// `a AND b AND c …` as a balanced tree. These two signs are associative and make the longest chains people
+/// write, and no one who walks the tree should need a stack as deep as a chain is long. The halves differ by
+/// at most one operand, the left one never has fewer; the printer knows this shape.
+fn chain(op: BinaryOp, operands: Vec<Built>, signs: Vec<Span>) -> Result<Built> {
+    fn half(
+        op: BinaryOp,
+        count: usize,
+        operands: &mut IntoIter<Built>,
+        signs: &mut IntoIter<Span>,
+    ) -> Result<Built> {
+        if count < 2 {
+            return operands.next().ok_or_else(|| misplaced(Span::default()));
+        }
+        let left = half(op, count.div_ceil(2), operands, signs)?;
+        let sign = signs.next().ok_or_else(|| misplaced(left.outer))?;
+        let right = half(op, count / 2, operands, signs)?;
+        binary((op, sign), left, right)
+    }
+    half(op, operands.len(), &mut operands.into_iter(), &mut signs.into_iter())
+}
+
+/// Operands being joined by signs that give values.
+#[derive(Default)]
+struct Calculation {
+    operands: Vec<Built>,
+    /// One fewer than operands, loosest first.
+    signs: Vec<Sign>,
+}
+
+impl Calculation {
+    fn sign(&mut self, rule: Rule, span: Span) -> Result<()> {
+        let op = value_sign(rule).ok_or_else(|| misplaced(span))?;
+        let level = Precedence::of(op);
+        while self.signs.last().is_some_and(|(before, _)| Precedence::of(*before) >= level) {
+            self.reduce()?;
+        }
+        self.signs.push((op, span));
+        Ok(())
+    }
+
+    /// Joins the last two operands by the last sign.
+    fn reduce(&mut self) -> Result<()> {
+        if let (Some(right), Some(left), Some(sign)) =
+            (self.operands.pop(), self.operands.pop(), self.signs.pop())
+        {
+            self.operands.push(binary(sign, left, right)?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Built> {
+        while !self.signs.is_empty() {
+            self.reduce()?;
+        }
+        self.operands.pop().ok_or_else(|| misplaced(Span::default()))
     }
 }
 
@@ -308,57 +389,29 @@ impl Builder<'_> {
 fn grown(kind: ExprKind, span: Span, height: usize) -> Result<Built> {
     if height >= NESTING_MAX {
         let message = format!("the expression is more than {NESTING_MAX} operations deep");
-        return Err(Error::new(Code::TooComplex, span, message)
-            .hint("group parts of it with parentheses, or use IN or a set for a long list of values"));
+        let error = Error::new(Code::TooComplex, span, message);
+        return Err(Box::new(error.hint("group a long chain with parentheses, like (a + b) + (c + d)")));
     }
-    Ok(Built { expr: Expr { kind, span }, outer: span, height: height + 1 })
+    Ok(Built { expr: Box::new(Expr { kind, span }), outer: span, height: height + 1 })
 }
 
 fn unary(op: UnaryOp, sign: Span, operand: Built) -> Result<Built> {
-    let span = sign.to(operand.outer);
-    let height = operand.height;
-    grown(ExprKind::Unary { op, operand: Box::new(operand.expr) }, span, height)
+    grown(ExprKind::Unary { op, operand: operand.expr }, sign.to(operand.outer), operand.height)
 }
 
-fn binary(op: BinaryOp, op_span: Span, left: Built, right: Built) -> Result<Built> {
+fn binary((op, op_span): Sign, left: Built, right: Built) -> Result<Built> {
     let span = left.outer.to(right.outer);
     let height = left.height.max(right.height);
-    let (left, right) = (Box::new(left.expr), Box::new(right.expr));
-    grown(ExprKind::Binary { op, op_span, left, right }, span, height)
+    grown(ExprKind::Binary { op, op_span, left: left.expr, right: right.expr }, span, height)
 }
 
-/// Joins the last two operands by the last sign.
-fn reduce(operands: &mut Vec<Built>, signs: &mut Vec<(BinaryOp, Span)>) -> Result<()> {
-    if let (Some(right), Some(left), Some((op, span))) = (operands.pop(), operands.pop(), signs.pop()) {
-        operands.push(binary(op, span, left, right)?);
-    }
-    Ok(())
-}
-
-/// `a AND b AND c …` as a balanced tree. These two are associative and the longest chains people write, and
-/// no one who walks the tree should need a stack as deep as a chain is long. Halves differ by at most one,
-/// the left one never smaller; the printer knows this shape.
-fn chain(op: BinaryOp, operands: Vec<Built>, signs: Vec<Span>) -> Result<Built> {
-    fn half(op: BinaryOp, count: usize, operands: &mut IntoIter<Built>, signs: &mut IntoIter<Span>) -> Result<Built> {
-        let absent = || Error::new(Code::Syntax, Span::default(), "expected an expression");
-        if count < 2 {
-            return operands.next().ok_or_else(absent);
-        }
-        let left = half(op, count.div_ceil(2), operands, signs)?;
-        let sign = signs.next().ok_or_else(absent)?;
-        let right = half(op, count / 2, operands, signs)?;
-        binary(op, sign, left, right)
-    }
-    half(op, operands.len(), &mut operands.into_iter(), &mut signs.into_iter())
-}
-
-fn chained(sign: Span) -> Error {
-    Error::new(Code::Syntax, sign, "comparisons do not chain")
-        .hint("write `a < b AND b < c`, or put one comparison in parentheses")
+/// Whether NOT stands in a test, before or after its keyword.
+fn is_negated(test: &Pair<'_>) -> bool {
+    test.clone().into_inner().take(2).any(|part| part.as_rule() == Rule::kw_not)
 }
 
 /// The sign of a comparison.
-fn tested_by(rule: Rule, negated: bool) -> Option<BinaryOp> {
+fn comparison_sign(rule: Rule, negated: bool) -> Option<BinaryOp> {
     Some(match (rule, negated) {
         (Rule::equal, _) => BinaryOp::Equal,
         (Rule::not_equal, _) => BinaryOp::NotEqual,
@@ -384,7 +437,7 @@ fn tested_by(rule: Rule, negated: bool) -> Option<BinaryOp> {
 }
 
 /// The sign of an operation that gives a value.
-fn infix(rule: Rule) -> Option<BinaryOp> {
+fn value_sign(rule: Rule) -> Option<BinaryOp> {
     Some(match rule {
         Rule::multiply => BinaryOp::Multiply,
         Rule::divide => BinaryOp::Divide,

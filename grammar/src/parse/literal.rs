@@ -1,6 +1,6 @@
 //! Constants and parameters.
 
-use super::{Builder, Pair, Result, Rule, misplaced};
+use super::{Builder, Pair, Result, Rule, misplaced, syntax};
 use crate::ast::{Expr, ExprKind, Literal, Parameter};
 use crate::{Code, Error, Span};
 use chrono::DateTime;
@@ -27,19 +27,18 @@ impl Builder<'_> {
                 "false" => Literal::Bool(false),
                 _ => Literal::Null,
             },
-            _ => return Err(misplaced(&pair)),
+            _ => return Err(misplaced(span)),
         };
         Ok(Expr { kind: ExprKind::Literal(literal), span })
     }
 
     /// The number of LIMIT, OFFSET and AFTER POSITION.
     pub(super) fn count(&self, pair: Pair<'_>) -> Result<Expr> {
-        let absent = misplaced(&pair);
-        let count = self.leaf(pair.into_inner().next().ok_or(absent)?)?;
+        let span = self.span(&pair);
+        let count = self.leaf(pair.into_inner().next().ok_or_else(|| misplaced(span))?)?;
         match &count.kind {
             ExprKind::Literal(Literal::Decimal(_)) => {
-                let message = format!("expected a whole number, found {}", self.written(count.span));
-                Err(Error::new(Code::Syntax, count.span, message))
+                Err(syntax(span, format!("expected a whole number, found {}", self.written(span))))
             }
             _ => Ok(count),
         }
@@ -50,8 +49,7 @@ impl Builder<'_> {
         if written.bytes().all(|byte| byte.is_ascii_digit()) {
             return match written.parse() {
                 Ok(value) => Ok(Literal::Int(value)),
-                Err(_) => Err(too_large(span, "an integer", &i64::MAX.to_string())
-                    .hint("with a point, like 1e19 or 12.0, it is a decimal")),
+                Err(_) => Err(too_large(span, "a 64-bit integer", &i64::MAX.to_string())),
             };
         }
         match written.parse::<f64>() {
@@ -69,7 +67,7 @@ impl Builder<'_> {
     pub(super) fn unsigned(&self, span: Span, what: &str) -> Result<u64> {
         let written = self.written(span);
         if !written.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Error::new(Code::Syntax, span, format!("{what} is a whole number")));
+            return Err(syntax(span, format!("{what} is a whole number")));
         }
         written.parse().map_err(|_| too_large(span, what, &u64::MAX.to_string()))
     }
@@ -117,7 +115,10 @@ impl Builder<'_> {
             return Ok(Parameter::Named(name.to_owned()));
         }
         match name.parse() {
-            Ok(0) => Err(Error::new(Code::Syntax, span, "there is no parameter $0").hint("the first is $1")),
+            Ok(0) => {
+                let error = Error::new(Code::Syntax, span, "there is no parameter $0");
+                Err(Box::new(error.hint("the first is $1")))
+            }
             Ok(number) => Ok(Parameter::Numbered(number)),
             Err(_) => Err(too_large(span, "a parameter's number", &u32::MAX.to_string())),
         }
@@ -128,8 +129,8 @@ impl Builder<'_> {
         let text = self.string(span);
         DateTime::parse_from_rfc3339(&text).map(|time| time.timestamp_micros()).map_err(|_| {
             let message = format!("`{text}` is no RFC 3339 time");
-            Error::new(Code::Syntax, span, message)
-                .hint("a date, a time and an offset: '2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'")
+            let hint = "a date, a time and an offset: '2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'";
+            Box::new(Error::new(Code::Syntax, span, message).hint(hint))
         })
     }
 }
@@ -137,6 +138,7 @@ impl Builder<'_> {
 /// The longest duration: what its microseconds need no more than 63 bits for.
 pub(crate) const DURATION_MAX_MS: u64 = i64::MAX as u64 / 1_000;
 
-fn too_large(span: Span, what: &str, max: &str) -> Error {
-    Error::new(Code::Syntax, span, format!("too large for {what}")).hint(format!("the largest is {max}"))
+fn too_large(span: Span, what: &str, max: &str) -> Box<Error> {
+    let error = Error::new(Code::Syntax, span, format!("too large for {what}"));
+    Box::new(error.hint(format!("the largest is {max}")))
 }

@@ -25,17 +25,21 @@ mod grammar {
 use grammar::{Pql, Rule};
 
 type Pair<'t> = pest::iterators::Pair<'t, Rule>;
-type Result<T> = std::result::Result<T, Error>;
+
+/// Errors are boxed on the way: what the recursion returns stays small, and with it the stack.
+type Result<T> = std::result::Result<T, Box<Error>>;
 
 /// Reads one statement; a final `;` may stand after it.
 ///
 /// # Errors
 /// `syntax` where the text is no statement, `too_complex` past [`crate::TEXT_BYTES_MAX`] or
 /// [`crate::NESTING_MAX`].
-pub fn parse(text: &str) -> Result<ast::Statement> {
-    let tokens = scan::scan(text)?;
-    let root = read(Rule::statement_text, text, &tokens)?;
-    Builder::new(text, &tokens).statement(root)
+pub fn parse(text: &str) -> std::result::Result<ast::Statement, Error> {
+    let statement = |tokens: &[Token]| {
+        let root = read(Rule::statement_text, text, tokens)?;
+        Builder::new(text, tokens).statement(root)
+    };
+    statement(&scan::scan(text)?).map_err(|error| *error)
 }
 
 /// Reads one expression to the end of the text: a row predicate as a claim, an append condition or a
@@ -43,19 +47,18 @@ pub fn parse(text: &str) -> Result<ast::Statement> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_predicate(text: &str) -> Result<ast::Expr> {
-    let tokens = scan::scan(text)?;
-    let root = read(Rule::predicate_text, text, &tokens)?;
-    let mut builder = Builder::new(text, &tokens);
-    match root.into_inner().next() {
-        Some(expr) => builder.expr(expr),
-        None => Err(Error::new(Code::Syntax, Span::new(0, 0), "expected an expression")),
-    }
+pub fn parse_predicate(text: &str) -> std::result::Result<ast::Expr, Error> {
+    let predicate = |tokens: &[Token]| {
+        let root = read(Rule::predicate_text, text, tokens)?;
+        let mut builder = Builder::new(text, tokens);
+        builder.expr(child(root, Rule::expr)?)
+    };
+    predicate(&scan::scan(text)?).map_err(|error| *error)
 }
 
 fn read<'t>(rule: Rule, text: &'t str, tokens: &[Token]) -> Result<Pair<'t>> {
     let mut pairs = Pql::parse(rule, text).map_err(|error| expected::explain(text, tokens, &error))?;
-    pairs.next().ok_or_else(|| Error::new(Code::Syntax, Span::new(0, 0), "expected a statement"))
+    pairs.next().ok_or_else(|| misplaced(Span::default()))
 }
 
 /// Makes the tree. What the grammar cannot say (numbers that fit, moments that exist, one moment per
@@ -104,16 +107,26 @@ impl<'t> Builder<'t> {
             return Ok(ast::Ident { name: written.to_owned(), quoted: false, span });
         };
         if inside.is_empty() {
-            return Err(Error::new(Code::Syntax, span, "a name has at least one character")
-                .hint("an empty text stands in single quotes: ''"));
+            let error = Error::new(Code::Syntax, span, "a name has at least one character");
+            return Err(Box::new(error.hint("an empty text stands in single quotes: ''")));
         }
         Ok(ast::Ident { name: inside.replace("\"\"", "\""), quoted: true, span })
     }
 }
 
-/// The answer to a pair the grammar never puts there.
-fn misplaced(pair: &Pair<'_>) -> Error {
+/// The first part of `pair` that is a `rule`.
+fn child(pair: Pair<'_>, rule: Rule) -> Result<Pair<'_>> {
     let span = pair.as_span();
-    let message = format!("cannot read `{}` here", pair.as_str());
-    Error::new(Code::Syntax, Span::new(span.start(), span.end()), message)
+    let found = pair.into_inner().find(|part| part.as_rule() == rule);
+    found.ok_or_else(|| misplaced(Span::new(span.start(), span.end())))
+}
+
+fn syntax(span: Span, message: impl Into<String>) -> Box<Error> {
+    Box::new(Error::new(Code::Syntax, span, message))
+}
+
+/// The answer to parts the grammar never puts there. Grammar and builder are held together by the tests, so
+/// nobody should ever read this; a panic would be worse.
+fn misplaced(span: Span) -> Box<Error> {
+    syntax(span, "this cannot be read here")
 }

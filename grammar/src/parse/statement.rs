@@ -1,20 +1,20 @@
 //! Statements.
 
-use super::{Builder, Pair, Result, Rule, misplaced};
+use super::{Builder, Pair, Result, Rule, child, misplaced};
 use crate::ast::{
-    Claim, Cte, Explain, ExplainTarget, FromClause, NextTask, Select, Start, Statement, StatementKind,
+    Claim, Cte, Explain, ExplainTarget, Ident, NextTask, Select, Start, Statement, StatementKind,
     Subscribe, SubscribeSource,
 };
-use crate::{Code, Error, Span};
 
 impl Builder<'_> {
     /// `statement_text`
     pub(super) fn statement(&mut self, root: Pair<'_>) -> Result<Statement> {
-        let pair = first(root)?;
+        let at = self.span(&root);
+        let pair = root.into_inner().next().ok_or_else(|| misplaced(at))?;
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
             Rule::next_task => StatementKind::NextTask(self.next_task(pair)?),
-            Rule::query => StatementKind::Select(Box::new(self.query(pair)?)),
+            Rule::query => StatementKind::Select(self.query(pair)?),
             Rule::claim => StatementKind::Claim(self.claim(pair)?),
             Rule::subscribe => StatementKind::Subscribe(self.subscribe(pair)?),
             Rule::create_projection => self.create_projection(pair)?,
@@ -22,7 +22,7 @@ impl Builder<'_> {
             Rule::explain => StatementKind::Explain(self.explain(pair)?),
             Rule::show_tables => StatementKind::ShowTables,
             Rule::describe => StatementKind::Describe(self.only_name(pair)?),
-            _ => return Err(misplaced(&pair)),
+            _ => return Err(misplaced(span)),
         };
         Ok(Statement { kind, span })
     }
@@ -54,7 +54,7 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        let agent = agent.ok_or_else(|| Error::new(Code::Syntax, span, "CLAIM needs FOR agent"))?;
+        let agent = agent.ok_or_else(|| misplaced(span))?;
         Ok(Claim { agent, filter, lease, limit })
     }
 
@@ -64,15 +64,13 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => source = Some(SubscribeSource::Table(self.ident(&part)?)),
-                Rule::select_source => {
-                    source = Some(SubscribeSource::Select(Box::new(self.sub_select(part)?.0)));
-                }
+                Rule::select_source => source = Some(SubscribeSource::Select(self.sub_select(part)?.0)),
                 Rule::where_clause => filter = Some(self.only_expr(part)?),
                 Rule::start => start = self.start(part)?,
                 _ => {}
             }
         }
-        let source = source.ok_or_else(|| Error::new(Code::Syntax, span, "SUBSCRIBE needs a table"))?;
+        let source = source.ok_or_else(|| misplaced(span))?;
         Ok(Subscribe { source, filter, start })
     }
 
@@ -93,13 +91,13 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.ident(&part)?),
-                Rule::select => select = Some(Box::new(self.select(part)?)),
+                Rule::select => select = Some(self.select(part)?),
                 _ => {}
             }
         }
         match (name, select) {
             (Some(name), Some(select)) => Ok(StatementKind::CreateProjection { name, select }),
-            _ => Err(Error::new(Code::Syntax, span, "CREATE PROJECTION needs a name and a select")),
+            _ => Err(misplaced(span)),
         }
     }
 
@@ -113,16 +111,16 @@ impl Builder<'_> {
                     continue;
                 }
                 Rule::explain_next_task => ExplainTarget::NextTask(self.next_task(part)?),
-                Rule::query => ExplainTarget::Select(Box::new(self.query(part)?)),
+                Rule::query => ExplainTarget::Select(self.query(part)?),
                 _ => continue,
             };
             return Ok(Explain { analyze, target });
         }
-        Err(Error::new(Code::Syntax, span, "EXPLAIN needs a select"))
+        Err(misplaced(span))
     }
 
     /// `query`: the outermost select.
-    fn query(&mut self, pair: Pair<'_>) -> Result<Select> {
+    fn query(&mut self, pair: Pair<'_>) -> Result<Box<Select>> {
         let span = self.span(&pair);
         let (mut with, mut select, mut as_of) = (Vec::new(), None, None);
         for part in pair.into_inner() {
@@ -137,8 +135,11 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        let select = select.ok_or_else(|| Error::new(Code::Syntax, span, "expected SELECT"))?;
-        Ok(Select { with, as_of, span, ..select })
+        let mut select = select.ok_or_else(|| misplaced(span))?;
+        select.with = with;
+        select.as_of = as_of;
+        select.span = span;
+        Ok(select)
     }
 
     fn cte(&mut self, pair: Pair<'_>) -> Result<Cte> {
@@ -147,79 +148,65 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.ident(&part)?),
-                Rule::select_source => select = Some(self.sub_select(part)?.0),
+                Rule::select_source => select = Some(*self.sub_select(part)?.0),
                 _ => {}
             }
         }
         match (name, select) {
             (Some(name), Some(select)) => Ok(Cte { name, select }),
-            _ => Err(Error::new(Code::Syntax, span, "WITH needs a name and a select")),
+            _ => Err(misplaced(span)),
         }
     }
 
     /// `select_source`: a select in parentheses, and its height.
-    pub(super) fn sub_select(&mut self, pair: Pair<'_>) -> Result<(Select, usize)> {
-        let span = self.span(&pair);
+    pub(super) fn sub_select(&mut self, pair: Pair<'_>) -> Result<(Box<Select>, usize)> {
         let outside = std::mem::take(&mut self.tallest);
-        let mut select = None;
-        for part in pair.into_inner().filter(|part| part.as_rule() == Rule::select) {
-            select = Some(self.select(part)?);
-        }
+        let select = self.select(child(pair, Rule::select)?)?;
         let height = self.tallest + 1;
         self.tallest = outside;
-        let select = select.ok_or_else(|| Error::new(Code::Syntax, span, "expected SELECT"))?;
         Ok((select, height))
     }
 
-    fn select(&mut self, pair: Pair<'_>) -> Result<Select> {
+    fn select(&mut self, pair: Pair<'_>) -> Result<Box<Select>> {
         let span = self.span(&pair);
-        let mut from = None;
-        let mut distinct = false;
-        let mut items = Vec::new();
-        let (mut filter, mut group_by, mut having) = (None, Vec::new(), None);
-        let (mut order_by, mut limit, mut offset) = (Vec::new(), None, None);
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::kw_distinct => distinct = true,
-                Rule::select_item => items.push(self.select_item(part)?),
-                Rule::from_clause => from = Some(self.from_clause(part)?),
-                Rule::where_clause => filter = Some(self.only_expr(part)?),
-                Rule::group_by => group_by = self.exprs(part)?,
-                Rule::having => having = Some(self.only_expr(part)?),
-                Rule::order_by => order_by = self.order_by(part)?,
-                Rule::limit_clause => limit = Some(self.row_count(part)?),
-                Rule::offset_clause => offset = Some(self.row_count(part)?),
-                _ => {}
-            }
-        }
-        let from: FromClause = from.ok_or_else(|| Error::new(Code::Syntax, span, "SELECT needs FROM"))?;
-        Ok(Select {
+        let from = self.from_clause(child(pair.clone(), Rule::from_clause)?)?;
+        let mut select = Box::new(Select {
             with: Vec::new(),
-            distinct,
-            items,
+            distinct: false,
+            items: Vec::new(),
             from,
-            filter,
-            group_by,
-            having,
-            order_by,
-            limit,
-            offset,
+            filter: None,
+            group_by: Vec::new(),
+            having: None,
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
             as_of: None,
             span,
-        })
+        });
+        for part in pair.into_inner() {
+            self.select_part(&mut select, part)?;
+        }
+        Ok(select)
+    }
+
+    fn select_part(&mut self, select: &mut Select, part: Pair<'_>) -> Result<()> {
+        match part.as_rule() {
+            Rule::kw_distinct => select.distinct = true,
+            Rule::select_item => select.items.push(self.select_item(part)?),
+            Rule::where_clause => select.filter = Some(self.only_expr(part)?),
+            Rule::group_by => select.group_by = self.exprs(part)?,
+            Rule::having => select.having = Some(self.only_expr(part)?),
+            Rule::order_by => select.order_by = self.order_by(part)?,
+            Rule::limit_clause => select.limit = Some(self.row_count(part)?),
+            Rule::offset_clause => select.offset = Some(self.row_count(part)?),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The one name among keywords.
-    fn only_name(&mut self, pair: Pair<'_>) -> Result<crate::ast::Ident> {
-        let span: Span = self.span(&pair);
-        match pair.into_inner().find(|part| part.as_rule() == Rule::name) {
-            Some(name) => self.ident(&name),
-            None => Err(Error::new(Code::Syntax, span, "expected a name")),
-        }
+    fn only_name(&mut self, pair: Pair<'_>) -> Result<Ident> {
+        self.ident(&child(pair, Rule::name)?)
     }
-}
-
-fn first(pair: Pair<'_>) -> Result<Pair<'_>> {
-    let missing = misplaced(&pair);
-    pair.into_inner().next().ok_or(missing)
 }

@@ -4,12 +4,14 @@
 
 pub mod ast;
 mod error;
+mod nearest;
 mod parse;
 mod precedence;
 mod span;
 mod words;
 
 pub use error::{Code, Error, Place, Rendered};
+pub use nearest::nearest;
 pub use parse::{parse, parse_predicate};
 pub use span::Span;
 pub use words::{RESERVED, is_reserved, is_word};

@@ -8,7 +8,9 @@ mod expr;
 mod literal;
 mod statement;
 
-pub use clause::{FromClause, Join, JoinKind, Moment, MomentKind, OrderItem, SelectItem, Source, SourceKind, Version};
+pub use clause::{
+    FromClause, Join, JoinKind, Moment, MomentKind, OrderItem, SelectItem, Source, SourceKind, Version,
+};
 pub use expr::{BinaryOp, Expr, ExprKind, FunctionCall, PathStep, Quantified, UnaryOp};
 pub use literal::{Literal, Parameter};
 pub use statement::{

@@ -160,7 +160,8 @@ impl Builder<'_> {
     /// A trailing `AS OF`, which no table's own may accompany.
     pub(super) fn statement_moment(&mut self, pair: Pair<'_>) -> Result<Moment> {
         if let Some(own) = self.own_moment {
-            let message = "the statement has an AS OF for all its tables, so this one can have none of its own";
+            let message =
+                "the statement has an AS OF for all its tables, so this one can have none of its own";
             let hint = "drop this one, or give every table its own and drop the last";
             return Err(Box::new(Error::new(Code::Syntax, own, message).hint(hint)));
         }

@@ -57,7 +57,7 @@ pub fn parse_predicate(text: &str) -> std::result::Result<ast::Expr, Error> {
 }
 
 fn read<'t>(rule: Rule, text: &'t str, tokens: &[Token]) -> Result<Pair<'t>> {
-    let mut pairs = Pql::parse(rule, text).map_err(|error| expected::explain(text, tokens, &error))?;
+    let mut pairs = Pql::parse(rule, text).map_err(|error| expected::explain(rule, text, tokens, &error))?;
     pairs.next().ok_or_else(|| misplaced(Span::default()))
 }
 

@@ -60,7 +60,7 @@ const FOREIGN_SIGNS: [(&str, &str, &str); 22] = [
     ("^", "`^` is no operator", "powers are not part of PQL"),
     ("~", "`~` is no operator", "a pattern is tested with MATCHES"),
     ("?", "`?` is no parameter", "parameters are written $1 or $name"),
-    (":", "`:` means nothing here", "parameters are written $1 or $name"),
+    (":", "`:` means nothing here", "parameters are written $1 or $name; there are no JSON literals"),
     ("#", "`#` does not start a comment", "a comment runs from `--` to the end of its line"),
     ("@", "`@` is no operator", "subset is `<@`, superset is `@>`; parameters are written $1 or $name"),
 ];
@@ -175,7 +175,8 @@ impl<'t> Scanner<'t> {
         Err(if number_end != digits_end {
             Error::new(Code::Syntax, span, format!("`{written}` is no number"))
                 .hint("a duration is whole: write 1500ms, not 1.5s")
-        } else if suffix.starts_with('_') && suffix.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
+        } else if suffix.starts_with('_') && suffix.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+        {
             Error::new(Code::Syntax, span, format!("`{written}` is no number"))
                 .hint("digits are written without `_`")
         } else if UNITS.contains(&lower.as_str()) {

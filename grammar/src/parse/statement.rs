@@ -2,8 +2,8 @@
 
 use super::{Builder, Pair, Result, Rule, child, misplaced};
 use crate::ast::{
-    Claim, Cte, Explain, ExplainTarget, Ident, NextTask, Select, Start, Statement, StatementKind,
-    Subscribe, SubscribeSource,
+    Claim, Cte, Explain, ExplainTarget, Ident, NextTask, Select, Start, Statement, StatementKind, Subscribe,
+    SubscribeSource,
 };
 
 impl Builder<'_> {

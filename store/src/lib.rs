@@ -4,12 +4,33 @@
 
 mod append;
 mod change;
+mod codec;
 mod commit;
 mod decider;
+mod delta;
+mod disk;
 mod error;
 mod event;
+#[cfg(test)]
+mod fault;
 mod id;
+mod keys;
+mod lock;
+#[cfg(test)]
+mod model;
+mod open;
 mod options;
+mod poison;
+mod read;
+mod recent;
+mod record;
+mod store;
+#[cfg(test)]
+mod test;
+mod texts;
+mod view;
+mod views;
+mod writer;
 
 pub use append::{Append, Appended, ExpectedRevision, StreamWrite};
 pub use change::{ClosedVersion, RowChange, Stamp, StoredRow, TableId, Version};
@@ -18,4 +39,7 @@ pub use decider::{Decider, Decision};
 pub use error::{AppendError, CheckpointError, Damage, ExecuteError, ObserverError, OpenError, ReadError};
 pub use event::{Context, Event, Head, NewEvent};
 pub use id::{EventId, Position, Revision, Text, Timestamp};
+pub use open::Opened;
 pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};
+pub use read::Reader;
+pub use store::Store;

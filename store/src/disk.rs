@@ -1,0 +1,312 @@
+//! fjall, and what we ask of it: one durable insert a commit, sorted runs, snapshots.
+//!
+//! Two databases, so that neither waits for the other and views can be thrown away as a directory: `log`
+//! with the keyspaces `log` and `meta`, which is the truth, and `views` with the keyspace `derived`.
+//!
+//! Read in the source of fjall 3.1: a batch with a durability syncs the journal before it inserts and
+//! publishes. `Ingestion::finish` syncs each table, their folder and the manifest before it returns; it holds
+//! the database's journal lock meanwhile, so commits of the same database would wait for it. A clear is
+//! replayed from the journal over later ingestions, and the sequence numbers of fjall's list of keyspaces
+//! are not recovered, so that a keyspace made after a restart can be undone: neither is used here.
+
+use crate::keys::{self, KeyRange};
+use crate::lock::{Lock, LockError};
+use crate::{Damage, Direction, EventId, OpenError, Options, Position, ReadError};
+use fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Directory of the log's database, in the data directory.
+const LOG: &str = "log";
+/// The same while it is made: renamed when it is whole.
+const LOG_NEW: &str = "log.new";
+/// Directory of the views' database.
+const VIEWS: &str = "views";
+/// Keyspace of everything that can be folded again.
+const DERIVED: &str = "derived";
+/// Most files fjall keeps open for each database.
+const OPEN_FILES_MAX: usize = 256;
+/// Threads that compact the views. Nothing ever waits for them.
+const VIEWS_THREADS: usize = 1;
+
+/// The open databases. The lock is let go of last.
+pub(crate) struct Disk {
+    log: Keyspace,
+    log_database: Database,
+    views: ViewsDatabase,
+    node: EventId,
+    #[cfg(test)]
+    pub(crate) faults: crate::fault::Faults,
+    _lock: Lock,
+}
+
+struct ViewsDatabase {
+    derived: Keyspace,
+    database: Database,
+    dir: PathBuf,
+}
+
+impl Disk {
+    /// Opens the databases in `dir`, or makes them.
+    pub(crate) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        fs::create_dir_all(dir).map_err(|error| open_io(&error))?;
+        let lock = Lock::take(dir).map_err(|error| match error {
+            LockError::Held(holder) => OpenError::Held { dir: dir.into(), holder },
+            LockError::Io(error) => open_io(&error),
+        })?;
+        let path = dir.join(LOG);
+        if !path.try_exists().map_err(|error| open_io(&error))? {
+            create_log(dir, options)?;
+        }
+        let log_database = open_log(&path, options).map_err(open_fjall)?;
+        let meta = log_database.keyspace(keys::meta::KEYSPACE, by_ingestion).map_err(open_fjall)?;
+        let node = check_meta(&meta)?;
+        let log = log_database.keyspace(keys::log::KEYSPACE, || by_insert(options)).map_err(open_fjall)?;
+        let views = ViewsDatabase::open(&dir.join(VIEWS), options).or_else(|why| {
+            tracing::warn!(%why, "the views cannot be opened and are made anew");
+            ViewsDatabase::create(&dir.join(VIEWS), options)
+        })?;
+        Ok(Self {
+            log,
+            log_database,
+            views,
+            node,
+            #[cfg(test)]
+            faults: crate::fault::Faults::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Throws the views away and makes empty ones.
+    pub(crate) fn drop_views(self, options: &Options) -> Result<Self, OpenError> {
+        let ViewsDatabase { derived, database, dir } = self.views;
+        drop(derived);
+        drop(database);
+        let views = ViewsDatabase::create(&dir, options)?;
+        Ok(Self { views, ..self })
+    }
+
+    /// Id of the data directory, made with it.
+    pub(crate) fn node(&self) -> EventId {
+        self.node
+    }
+
+    /// Writes a commit record. On return it is on the disk.
+    pub(crate) fn commit(&self, first: Position, record: Vec<u8>) -> Result<(), Arc<str>> {
+        #[cfg(test)]
+        self.faults.before_commit()?;
+        let mut batch = self.log_database.batch().durability(Some(PersistMode::SyncData));
+        batch.insert(&self.log, keys::log::key(first), record);
+        batch.commit().map_err(text)?;
+        #[cfg(test)]
+        self.faults.after_commit()?;
+        Ok(())
+    }
+
+    /// Writes keys in ascending order into the derived keyspace: all or, after a crash, none. On return they
+    /// are on the disk.
+    pub(crate) fn ingest(
+        &self,
+        entries: impl Iterator<Item = Result<crate::delta::Entry, ReadError>>,
+    ) -> Result<(), Arc<str>> {
+        let mut ingestion = self.views.derived.start_ingestion().map_err(text)?;
+        for entry in entries {
+            match entry.map_err(|error| error.to_string())? {
+                (key, Some(value)) => ingestion.write(key, value),
+                (key, None) => ingestion.write_tombstone(key),
+            }
+            .map_err(text)?;
+        }
+        #[cfg(test)]
+        self.faults.before_flush()?;
+        ingestion.finish().map_err(text)
+    }
+
+    /// The derived keyspace as it is now.
+    pub(crate) fn snapshot(&self) -> DerivedSnapshot {
+        DerivedSnapshot(Arc::new((self.views.database.snapshot(), self.views.derived.clone())))
+    }
+
+    /// The last record that begins at or before that position.
+    pub(crate) fn record_before(&self, position: Position) -> Result<Option<(Position, Slice)>, ReadError> {
+        self.log.range(..=keys::log::key(position)).next_back().map(log_entry).transpose()
+    }
+
+    /// Records that begin from one position to another, both included, one after the other. Records are
+    /// never changed, so none of this needs a snapshot; whoever reads stops at a head.
+    pub(crate) fn records(&self, from: Position, to: Position, direction: Direction) -> Records {
+        let iter = self.log.range(keys::log::key(from)..=keys::log::key(to));
+        Records { iter, direction }
+    }
+}
+
+/// Records in order. See [`Disk::records`].
+pub(crate) struct Records {
+    iter: fjall::Iter,
+    direction: Direction,
+}
+
+impl Iterator for Records {
+    type Item = Result<(Position, Slice), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let guard = match self.direction {
+            Direction::Forward => self.iter.next(),
+            Direction::Backward => self.iter.next_back(),
+        };
+        guard.map(log_entry)
+    }
+}
+
+fn log_entry(guard: Guard) -> Result<(Position, Slice), ReadError> {
+    let (key, value) = guard.into_inner().map_err(read_error)?;
+    Ok((keys::log::decode(&key)?, value))
+}
+
+/// The derived keyspace at one moment. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct DerivedSnapshot(Arc<(Snapshot, Keyspace)>);
+
+impl DerivedSnapshot {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Slice>, ReadError> {
+        let (snapshot, derived) = &*self.0;
+        snapshot.get(derived, key).map_err(read_error)
+    }
+
+    pub(crate) fn range(&self, range: &KeyRange, direction: Direction) -> crate::delta::Base {
+        if range.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        let (snapshot, derived) = &*self.0;
+        let iter = snapshot.range(derived, &*range.start..&*range.end);
+        let entry = |guard: Guard| guard.into_inner().map_err(read_error);
+        match direction {
+            Direction::Forward => Box::new(iter.map(entry)),
+            Direction::Backward => Box::new(iter.rev().map(entry)),
+        }
+    }
+}
+
+impl ViewsDatabase {
+    fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        let database = Database::builder(dir)
+            .cache_size(options.views_cache_bytes)
+            .worker_threads(VIEWS_THREADS)
+            .max_cached_files(Some(OPEN_FILES_MAX))
+            .open()
+            .map_err(open_fjall)?;
+        let derived = database.keyspace(DERIVED, by_ingestion).map_err(open_fjall)?;
+        Ok(Self { derived, database, dir: dir.into() })
+    }
+
+    /// Whatever is there is thrown away first.
+    fn create(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        remove_directory(dir)?;
+        Self::open(dir, options)
+    }
+}
+
+fn open_log(dir: &Path, options: &Options) -> fjall::Result<Database> {
+    Database::builder(dir)
+        .cache_size(options.log_cache_bytes)
+        .max_journaling_size(options.journal_bytes_max)
+        .worker_threads(options.disk_threads)
+        .max_cached_files(Some(OPEN_FILES_MAX))
+        .open()
+}
+
+/// Makes the log's database aside and moves it into place when it is whole: a crash here leaves nothing that
+/// would have to be told from a log that lost its files.
+fn create_log(dir: &Path, options: &Options) -> Result<(), OpenError> {
+    let new = dir.join(LOG_NEW);
+    remove_directory(&new)?;
+    let made = (|| {
+        let database = open_log(&new, options)?;
+        database.keyspace(keys::log::KEYSPACE, || by_insert(options))?;
+        let meta = database.keyspace(keys::meta::KEYSPACE, by_ingestion)?;
+        // By ingestion, because then it is in no journal, and no journal is kept for its sake.
+        let mut ingestion = meta.start_ingestion()?;
+        ingestion.write(keys::meta::FORMAT_KEY, keys::meta::FORMAT.to_be_bytes())?;
+        ingestion.write(keys::meta::NODE_KEY, ulid::Ulid::generate().0.to_be_bytes())?;
+        ingestion.finish()
+    })();
+    made.map_err(open_fjall)?;
+    fs::rename(&new, dir.join(LOG)).map_err(|error| open_io(&error))?;
+    sync_directory(dir).map_err(|error| open_io(&error))
+}
+
+fn remove_directory(dir: &Path) -> Result<(), OpenError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(open_io(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn sync_directory(dir: &Path) -> io::Result<()> {
+    // Windows cannot sync a directory.
+    if cfg!(windows) { Ok(()) } else { fs::File::open(dir)?.sync_all() }
+}
+
+fn check_meta(meta: &Keyspace) -> Result<EventId, OpenError> {
+    let missing = |what| Damage { what, position: Position::ZERO, why: "missing".into() };
+    let get = |key: &[u8], what| {
+        let value = meta.get(key).map_err(open_fjall)?;
+        value.ok_or_else(|| OpenError::Damaged(missing(what)))
+    };
+    let format = keys::meta::format(&get(keys::meta::FORMAT_KEY, "format")?).map_err(OpenError::Damaged)?;
+    if format != keys::meta::FORMAT {
+        return Err(OpenError::UnknownFormat { found: format, supported: keys::meta::FORMAT });
+    }
+    keys::meta::node(&get(keys::meta::NODE_KEY, "node id")?).map_err(OpenError::Damaged)
+}
+
+fn by_insert(options: &Options) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+}
+
+/// For a keyspace that is written by ingestion only, so its memtable stays empty.
+fn by_ingestion() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+}
+
+fn text(error: fjall::Error) -> Arc<str> {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            error.to_string().into()
+        }
+        error => error.to_string().into(),
+    }
+}
+
+fn read_error(error: fjall::Error) -> ReadError {
+    ReadError::Io(text(error))
+}
+
+fn open_fjall(error: fjall::Error) -> OpenError {
+    OpenError::Io(text(error))
+}
+
+fn open_io(error: &io::Error) -> OpenError {
+    OpenError::Io(error.to_string().into())
+}
+
+/// Overwrites the format of a closed store, as a newer version would have written it.
+#[cfg(test)]
+pub(crate) fn set_format(dir: &Path, format: u32) {
+    let database = open_log(&dir.join(LOG), &Options::default()).unwrap();
+    let meta = database.keyspace(keys::meta::KEYSPACE, by_ingestion).unwrap();
+    let mut ingestion = meta.start_ingestion().unwrap();
+    ingestion.write(keys::meta::FORMAT_KEY, format.to_be_bytes()).unwrap();
+    ingestion.finish().unwrap();
+}
+
+/// Puts a value into the derived keyspace of a closed store.
+#[cfg(test)]
+pub(crate) fn set_derived(dir: &Path, key: Slice, value: Slice) {
+    let views = ViewsDatabase::open(&dir.join(VIEWS), &Options::default()).unwrap();
+    let mut ingestion = views.derived.start_ingestion().unwrap();
+    ingestion.write(key, value).unwrap();
+    ingestion.finish().unwrap();
+}

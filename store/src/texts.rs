@@ -1,0 +1,37 @@
+//! One allocation for a text that comes again and again: types, tags, streams and metadata repeat from one
+//! event to the next.
+
+use crate::Text;
+use std::str::Utf8Error;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Texts remembered at once; a newer one takes the place of an older one with the same hash.
+const SLOTS: usize = 128;
+/// Longer texts seldom repeat and are not remembered.
+const REMEMBERED_BYTES_MAX: usize = 256;
+
+/// The texts decoded lately. Owned by whoever decodes many events in a row.
+#[derive(Debug)]
+pub(crate) struct Texts(Box<[Option<Text>]>);
+
+impl Texts {
+    pub(crate) fn new() -> Self {
+        Self(vec![None; SLOTS].into_boxed_slice())
+    }
+
+    /// `bytes` as text, shared with the last time they were asked for.
+    pub(crate) fn get(&mut self, bytes: &[u8]) -> Result<Text, Utf8Error> {
+        if bytes.len() > REMEMBERED_BYTES_MAX {
+            return std::str::from_utf8(bytes).map(Text::from);
+        }
+        let slot = &mut self.0[xxh3_64(bytes) as usize % SLOTS];
+        if let Some(text) = slot
+            && text.as_bytes() == bytes
+        {
+            return Ok(Text::clone(text));
+        }
+        let text = Text::from(std::str::from_utf8(bytes)?);
+        *slot = Some(Text::clone(&text));
+        Ok(text)
+    }
+}

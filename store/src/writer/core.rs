@@ -1,0 +1,244 @@
+//! The writer's state, and how one request changes it. Nothing here does I/O but reads of the index.
+
+use super::drain::{Drain, event_bytes};
+use crate::read::Fetch;
+use crate::record::{Chain, EVENT_BYTES};
+use crate::view::View;
+use crate::{
+    AppendError, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX, NewEvent,
+    Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text, Timestamp,
+};
+use quick_cache::unsync::Cache;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// The model's state and the log's end, the commit under way included. Only the leader has it.
+pub(crate) struct Core<D: Decider> {
+    pub(crate) decider: D,
+    pub(crate) head: Head,
+    /// Chain hash up to the last commit.
+    pub(crate) chain: Chain,
+    pub(crate) drain: Drain<D::Row>,
+    revisions: Cache<Text, Revision>,
+    request_bytes_max: usize,
+}
+
+/// What the writer reads while it decides: everything durable.
+pub(crate) struct Durable<'a, R> {
+    pub(crate) view: &'a View,
+    pub(crate) fetch: &'a mut Fetch<R>,
+}
+
+/// Why a request writes nothing, or why nothing can be written any more.
+pub(crate) enum Stop {
+    Refused(AppendError),
+    TooLarge {
+        bytes: usize,
+        bytes_max: usize,
+    },
+    /// The writer has to stop.
+    Fatal(Arc<str>),
+}
+
+impl From<AppendError> for Stop {
+    fn from(error: AppendError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Fatal(format!("the writer cannot read its index: {error}").into())
+    }
+}
+
+impl<D: Decider> Core<D> {
+    pub(crate) fn new(decider: D, head: Head, chain: Chain, options: &Options) -> Self {
+        Self {
+            decider,
+            head,
+            chain,
+            drain: Drain::default(),
+            revisions: Cache::new(options.revision_cache_streams),
+            request_bytes_max: options.request_bytes_max,
+        }
+    }
+
+    /// Decides a command and folds its events in.
+    ///
+    /// # Errors
+    /// Inside, why it was not carried out; outside, why the writer has to stop.
+    #[allow(clippy::type_complexity, reason = "two errors with two audiences")]
+    pub(crate) fn command(
+        &mut self,
+        durable: &mut Durable<'_, D::Row>,
+        mut context: Context,
+        command: D::Command,
+    ) -> Result<Result<Done<D::Outcome>, ExecuteError<D::Rejection>>, Arc<str>> {
+        context.now = context.now.max(self.head.time);
+        let decision = match self.decider.decide(&context, command) {
+            Ok(decision) => decision,
+            Err(rejection) => return Ok(Err(ExecuteError::Rejected(rejection))),
+        };
+        let prepared = self
+            .check_new_ids(durable, &decision.events)
+            .and_then(|()| self.prepare(durable, &context, decision.events));
+        let events = match prepared {
+            Ok(events) => events,
+            Err(Stop::Refused(error)) => return Ok(Err(ExecuteError::Refused(error))),
+            Err(Stop::TooLarge { bytes, bytes_max }) => {
+                return Ok(Err(ExecuteError::TooLarge { bytes, bytes_max }));
+            }
+            Err(Stop::Fatal(why)) => return Err(why),
+        };
+        let first = self.drain.events.len();
+        self.fold(events)?;
+        let outcome = self.decider.answer(decision.pending, &self.drain.events[first..]);
+        Ok(Ok(Done { outcome, position: self.head.position }))
+    }
+
+    /// Folds events in: the same for new ones and for those of a replay.
+    ///
+    /// # Errors
+    /// Why the writer has to stop.
+    pub(crate) fn fold(&mut self, events: Vec<Event>) -> Result<(), Arc<str>> {
+        for event in events {
+            let changed = self.drain.changes.len();
+            self.decider.evolve(&event, &mut self.drain.changes);
+            self.head = Head { position: event.position, time: event.time };
+            self.drain.push(event, changed)?;
+        }
+        Ok(())
+    }
+
+    /// What was gathered, for the commit; the core goes on with nothing gathered.
+    pub(crate) fn take_drain(&mut self) -> Drain<D::Row> {
+        let mut drain = std::mem::take(&mut self.drain);
+        for (stream, revision) in drain.revisions.drain() {
+            self.revisions.insert(stream, revision);
+        }
+        drain
+    }
+
+    /// Makes events of new ones: place, id, revision, time, sorted tags. Changes nothing.
+    pub(super) fn prepare(
+        &mut self,
+        durable: &Durable<'_, D::Row>,
+        context: &Context,
+        new: Vec<NewEvent>,
+    ) -> Result<Vec<Event>, Stop> {
+        let now = context.now.max(self.head.time);
+        let mut last = self.head;
+        let mut bytes = 0;
+        let mut revisions = FxHashMap::<Text, Revision>::default();
+        let mut events = Vec::with_capacity(new.len());
+        for (n, new) in new.into_iter().enumerate() {
+            check_lengths(&new)?;
+            let time = new.time.unwrap_or(now);
+            check_time(time, last.time, now)?;
+            last = Head { position: last.position.next(), time };
+            let revision = match revisions.get(&new.stream) {
+                Some(revision) => *revision,
+                None => self.revision(durable.view, &new.stream)?,
+            }
+            .next();
+            revisions.insert(Text::clone(&new.stream), revision);
+            let mut tags = new.tags;
+            tags.sort_unstable();
+            tags.dedup();
+            let event = Event {
+                position: last.position,
+                id: new.id.unwrap_or_else(|| context.seed.plus(n as u128)),
+                stream: new.stream,
+                revision,
+                kind: new.kind,
+                time,
+                data: new.data,
+                metadata: new.metadata,
+                tags,
+            };
+            bytes += event_bytes(&event);
+            events.push(event);
+        }
+        if bytes > self.request_bytes_max {
+            return Err(Stop::TooLarge { bytes, bytes_max: self.request_bytes_max });
+        }
+        Ok(events)
+    }
+
+    /// Refuses ids that were given and are taken.
+    fn check_new_ids(&self, durable: &Durable<'_, D::Row>, new: &[NewEvent]) -> Result<(), Stop> {
+        let mut seen = FxHashSet::default();
+        for id in new.iter().filter_map(|event| event.id) {
+            if !seen.insert(id) || self.position_of(durable.view, id)?.is_some() {
+                return Err(AppendError::EventExists { id }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an event is, the commit under way included.
+    pub(super) fn position_of(&self, view: &View, id: EventId) -> Result<Option<Position>, ReadError> {
+        match self.drain.ids.get(&id) {
+            Some(position) => Ok(Some(*position)),
+            None => view.position_of(id),
+        }
+    }
+
+    /// An event that is in the log or in the commit under way.
+    pub(super) fn event(
+        &self,
+        durable: &mut Durable<'_, D::Row>,
+        position: Position,
+    ) -> Result<Event, ReadError> {
+        match self.drain.event(position) {
+            Some(event) => Ok(event.clone()),
+            None => durable.fetch.event(position),
+        }
+    }
+
+    /// Where a stream is, the commit under way included.
+    pub(super) fn revision(&mut self, view: &View, stream: &Text) -> Result<Revision, ReadError> {
+        if let Some(revision) = self.drain.revisions.get(stream).or_else(|| self.revisions.get(stream)) {
+            return Ok(*revision);
+        }
+        let revision = view.stream_revision(stream)?;
+        self.revisions.insert(Text::clone(stream), revision);
+        Ok(revision)
+    }
+}
+
+fn check_time(time: Timestamp, head: Timestamp, now: Timestamp) -> Result<(), AppendError> {
+    if time < head {
+        return Err(AppendError::TimeBeforeHead { time, head });
+    }
+    if time > now {
+        return Err(AppendError::TimeAfterNow { time, now });
+    }
+    Ok(())
+}
+
+fn check_lengths(new: &NewEvent) -> Result<(), AppendError> {
+    let fits = |text: &str, max| !text.is_empty() && text.len() <= max;
+    if !fits(&new.stream, STREAM_BYTES_MAX) {
+        return Err(AppendError::StreamLength { bytes: new.stream.len(), bytes_max: STREAM_BYTES_MAX });
+    }
+    if !fits(&new.kind, KIND_BYTES_MAX) {
+        return Err(AppendError::KindLength { bytes: new.kind.len(), bytes_max: KIND_BYTES_MAX });
+    }
+    if new.tags.len() > TAGS_MAX {
+        return Err(AppendError::TooManyTags { tags: new.tags.len(), tags_max: TAGS_MAX });
+    }
+    for tag in &new.tags {
+        if !fits(tag, TAG_BYTES_MAX) {
+            return Err(AppendError::TagLength { bytes: tag.len(), bytes_max: TAG_BYTES_MAX });
+        }
+        if tag.starts_with('$') {
+            return Err(AppendError::TagReserved { tag: Text::clone(tag) });
+        }
+    }
+    Ok(())
+}
+
+// A name and its length, or a tag and its length, is added to this for each event: far from overflow.
+const _: () = assert!(EVENT_BYTES < 128);

@@ -1,0 +1,94 @@
+//! What one commit gathers: events, the rows they changed, and what both mean for the derived keyspace.
+
+use crate::delta::Entry;
+use crate::{
+    Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, Stamp, StoredRow, Text, keys, record,
+};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Empty between commits.
+pub(crate) struct Drain<R> {
+    pub(crate) events: Vec<Event>,
+    pub(crate) changes: Vec<RowChange<R>>,
+    pub(crate) entries: Vec<Entry>,
+    /// What the events take in the record.
+    pub(crate) bytes: usize,
+    /// Streams written to, and where they are now.
+    pub(crate) revisions: FxHashMap<Text, Revision>,
+    /// Events by id.
+    pub(crate) ids: FxHashMap<EventId, Position>,
+}
+
+impl<R> Default for Drain<R> {
+    fn default() -> Self {
+        Self {
+            events: Vec::new(),
+            changes: Vec::new(),
+            entries: Vec::new(),
+            bytes: 0,
+            revisions: FxHashMap::default(),
+            ids: FxHashMap::default(),
+        }
+    }
+}
+
+/// What an event takes in a commit record.
+pub(crate) fn event_bytes(event: &Event) -> usize {
+    let texts = [&event.stream, &event.kind, &event.data, &event.metadata];
+    let texts = texts.into_iter().chain(&event.tags);
+    record::EVENT_BYTES + 2 * event.tags.len() + texts.map(|text| text.len()).sum::<usize>()
+}
+
+impl<R: StoredRow> Drain<R> {
+    /// Takes in an event; the changes from `changed` on are its own.
+    ///
+    /// # Errors
+    /// When the model made a row that cannot be kept.
+    pub(crate) fn push(&mut self, event: Event, changed: usize) -> Result<(), Arc<str>> {
+        let position = event.position;
+        let entries = &mut self.entries;
+        entries
+            .push((keys::stream_head::key(&event.stream), Some(keys::stream_head::encode(event.revision))));
+        entries
+            .push((keys::stream::key(&event.stream, event.revision), Some(keys::stream::encode(position))));
+        entries.push((keys::event_id::key(event.id), Some(keys::event_id::encode(position))));
+        entries.push((keys::tag::type_key(&event.kind, position), Some(keys::tag::encode())));
+        for tag in &event.tags {
+            entries.push((keys::tag::key(tag, position), Some(keys::tag::encode())));
+        }
+        for change in &self.changes[changed..] {
+            change_entries(change, entries)?;
+        }
+        self.bytes += event_bytes(&event);
+        self.revisions.insert(Text::clone(&event.stream), event.revision);
+        self.ids.insert(event.id, position);
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// The event at a position of this commit.
+    pub(crate) fn event(&self, position: Position) -> Option<&Event> {
+        let first = self.events.first()?.position;
+        self.events.get(usize::try_from(position.0.checked_sub(first.0)?).ok()?)
+    }
+}
+
+fn change_entries<R: StoredRow>(change: &RowChange<R>, entries: &mut Vec<Entry>) -> Result<(), Arc<str>> {
+    let RowChange { table, key, before, after, at } = change;
+    if key.len() > ROW_KEY_BYTES_MAX {
+        return Err(format!(
+            "the model made a row of table {table} with a key of {} bytes, at most {ROW_KEY_BYTES_MAX} can be kept",
+            key.len(),
+        )
+        .into());
+    }
+    let stamp: &Stamp = at;
+    let row = after.as_ref().map(|row| keys::row::encode(stamp, row));
+    entries.push((keys::row::key(*table, key), row));
+    if let Some(before) = before {
+        let key = keys::history::key(*table, stamp.position, key);
+        entries.push((key, Some(keys::history::encode(stamp.time, before))));
+    }
+    Ok(())
+}

@@ -18,6 +18,12 @@ impl TextSet {
         &self.0
     }
 
+    /// Whether there is no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `word` is a member.
     #[must_use]
     pub fn contains(&self, word: &str) -> bool {

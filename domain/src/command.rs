@@ -179,7 +179,9 @@ pub struct Candidate<'a> {
 
 /// A row predicate over candidates: true, false or null.
 #[derive(Clone)]
-pub struct CandidateFilter(pub Arc<dyn Fn(&Candidate<'_>) -> Option<bool> + Send + Sync>);
+pub struct CandidateFilter(pub Arc<CandidatePredicate>);
+
+type CandidatePredicate = dyn Fn(&Candidate<'_>) -> Option<bool> + Send + Sync;
 
 impl std::fmt::Debug for CandidateFilter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

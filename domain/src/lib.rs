@@ -3,16 +3,31 @@
 //! Pure: no clock, no randomness, no I/O, no async. The writer in `store` calls it through
 //! [`store::Decider`].
 
+mod answer;
 pub mod beads;
 mod caps;
 pub mod command;
+mod decide;
+mod decider;
 pub mod event;
+mod evolve;
+pub mod offer;
 mod rejection;
 pub mod reserved;
+mod restore;
 pub mod rows;
 mod score;
+mod state;
+pub mod time;
 
+pub use answer::{Pending, PendingClaim};
 pub use caps::TextSet;
 pub use command::{Command, Outcome};
+pub use decide::{
+    ATTEMPTS_MAX, BACKOFF_BASE_MS, BACKOFF_MAX_MS, CLAIM_LIMIT_MAX, DRAFT_IDS_MAX, EXAMINED_MAX, EXPIRED_MAX,
+    ID_CHARS_MAX, ITEMS_MAX, PRIORITY_MAX, RELATED_MAX, RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX, TEXT_BYTES_MAX,
+    TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS, WORD_CHARS_MAX, WORDS_MAX, is_id,
+};
 pub use rejection::{Holder, Problem, Rejection};
 pub use score::{order_key, score};
+pub use state::{DEPTH_MAX, Work};

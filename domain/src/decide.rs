@@ -1,0 +1,75 @@
+//! From a command to the events that carry it out, or to the reason why there are none.
+//!
+//! Each command is a function of the state, the context and itself. It writes its events into a [`Draft`],
+//! which remembers what they do to tasks, so that later events of the same command go by it.
+
+mod agent;
+mod claim;
+mod context;
+mod draft;
+mod expire;
+mod guard;
+mod lease;
+mod progress;
+mod relationship;
+mod run;
+mod status;
+mod task;
+mod validate;
+
+pub use claim::{CLAIM_LIMIT_MAX, EXAMINED_MAX};
+pub use draft::DRAFT_IDS_MAX;
+pub use expire::EXPIRED_MAX;
+pub use lease::{TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS};
+pub use progress::ITEMS_MAX;
+pub use run::{BACKOFF_BASE_MS, BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX};
+pub use task::{ATTEMPTS_MAX, PRIORITY_MAX, RELATED_MAX};
+pub use validate::{ID_CHARS_MAX, TEXT_BYTES_MAX, WORD_CHARS_MAX, WORDS_MAX, is_id};
+
+use crate::answer::Pending;
+use crate::beads;
+use crate::command::Command;
+use crate::rejection::Rejection;
+use crate::state::Work;
+use draft::Draft;
+use store::{Context, Decision};
+
+/// Decides any command.
+pub(crate) fn decide(
+    work: &Work,
+    context: &Context,
+    command: Command,
+) -> Result<Decision<Pending>, Rejection> {
+    let draft = &mut Draft::new(work, context);
+    let pending = match command {
+        Command::RegisterAgent(command) => agent::register(draft, command),
+        Command::CreateTask(command) => task::create(draft, command),
+        Command::UpdateTask(command) => task::update(draft, command),
+        Command::TransitionTask(command) => status::transition(draft, command),
+        Command::ArchiveTask { task_id } => status::archive(draft, task_id),
+        Command::RestoreTask { task_id } => status::restore(draft, task_id),
+        Command::AddRelationship(command) => relationship::add(draft, command),
+        Command::RemoveRelationship { relationship_id } => relationship::remove(draft, &relationship_id),
+        Command::AddProgress { task_id, items, guard } => progress::add(draft, task_id, items, &guard),
+        Command::CompleteProgress { item_id, completed, guard } => {
+            progress::complete(draft, item_id, completed, &guard)
+        }
+        Command::AddContext(command) => context::add(draft, command),
+        Command::AcquireLease(command) => lease::acquire(draft, command),
+        Command::RenewLease { lease_id, ttl_ms } => lease::renew(draft, lease_id, ttl_ms),
+        Command::ReleaseLease { lease_id } => run::release_lease(draft, &lease_id),
+        Command::Claim(command) => claim::claim(draft, &command),
+        Command::CompleteTask(command) => run::complete(draft, command),
+        Command::FailTask(command) => run::fail(draft, command),
+        Command::ReleaseTask { task_id, guard, note } => run::release(draft, task_id, &guard, note),
+        Command::AppendRunEvents { run_id, lease_id, events } => {
+            run::append(draft, &run_id, &lease_id, events)
+        }
+        Command::ExpireLeases => Ok(expire::all(draft)),
+        Command::ImportBeads(batch) => {
+            let (events, report) = beads::decide(work, context, &batch)?;
+            return Ok(Decision { events, pending: Pending::Imported(report) });
+        }
+    }?;
+    Ok(Decision { events: draft.take_events(), pending })
+}

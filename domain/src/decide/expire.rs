@@ -1,0 +1,29 @@
+use super::draft::Draft;
+use super::run::{self, End};
+use super::status;
+use crate::answer::Pending;
+use crate::rows::{Lease, TaskStatus};
+use std::sync::Arc;
+
+/// Most leases one command ends, so that many that end at once do not hold up the writer; the next
+/// deadline stays in the past until all are.
+pub const EXPIRED_MAX: usize = 1_000;
+
+/// Ends every lease whose time has passed; the tasks are open again.
+pub(super) fn all(draft: &mut Draft<'_>) -> Pending {
+    let now = draft.now();
+    let over: Vec<Arc<Lease>> = draft.work.leases.over(now).take(EXPIRED_MAX).cloned().collect();
+    for lease in &over {
+        one(draft, lease);
+    }
+    Pending::Expired { count: over.len() }
+}
+
+pub(super) fn one(draft: &mut Draft<'_>, lease: &Arc<Lease>) {
+    let ended = run::end_lease(draft, lease, End::Expired);
+    if let Ok(task) = draft.task(&lease.task_id)
+        && task.status == TaskStatus::InProgress
+    {
+        status::give_back(draft, &task, task.not_before, None, &ended);
+    }
+}

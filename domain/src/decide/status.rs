@@ -1,0 +1,202 @@
+use super::context;
+use super::draft::{Draft, Next};
+use super::guard;
+use super::relationship::check_blocks;
+use super::run::{self, End, Ended};
+use super::task::{RELATED_MAX, distinct};
+use super::validate::Problems;
+use crate::answer::Pending;
+use crate::command::{NewContext, TransitionTask};
+use crate::event::data::Only;
+use crate::event::kind;
+use crate::rejection::Rejection;
+use crate::rows::{ContextType, RelationshipType, Task, TaskStatus};
+use crate::state::Side;
+use store::{Text, Timestamp};
+
+/// Where a task may go from a status.
+pub(super) const fn allowed(from: TaskStatus) -> &'static [TaskStatus] {
+    use TaskStatus::{Blocked, Cancelled, Completed, InProgress, Open};
+    match from {
+        Open => &[InProgress, Blocked, Cancelled],
+        InProgress => &[Open, Blocked, Completed, Cancelled],
+        Blocked => &[Open, InProgress, Cancelled],
+        Completed | Cancelled => &[],
+    }
+}
+
+/// The refusal of a change that the task's state does not allow.
+pub(super) fn invalid(task: &Task, to: &'static str) -> Rejection {
+    let allowed = match task.archived_at {
+        Some(_) => Vec::new(),
+        None => allowed(task.status).iter().map(|status| status.as_str()).collect(),
+    };
+    Rejection::InvalidState { from: task.status, to, allowed }
+}
+
+/// Moves a task to another status at its caller's word.
+pub(super) fn transition(draft: &mut Draft<'_>, command: TransitionTask) -> Result<Pending, Rejection> {
+    let TransitionTask { task_id, status, guard, reason, blocked_by } = command;
+    let mut problems = Problems::default();
+    problems.maybe_text("/reason", reason.as_ref());
+    problems.at_most("/blocked_by", blocked_by.len(), RELATED_MAX);
+    if !blocked_by.is_empty() && status != TaskStatus::Blocked {
+        problems.add("/blocked_by", "goes with status blocked only");
+    }
+    problems.finish()?;
+    let task = draft.task(&task_id)?;
+    let reachable = task.archived_at.is_none() && allowed(task.status).contains(&status);
+    let state = if reachable { Ok(()) } else { Err(invalid(&task, status.as_str())) };
+    guard::check(draft, &task, &guard, state, "transition_task")?;
+    let reason = reason.filter(|reason| !reason.is_empty());
+    match status {
+        TaskStatus::Open => reopen(draft, &task, reason)?,
+        TaskStatus::InProgress => begin(draft, &task, guard.override_lease, reason)?,
+        TaskStatus::Blocked => block(draft, &task, reason, blocked_by)?,
+        TaskStatus::Completed => {
+            let ended = run::end_run(draft, &task, End::COMPLETED);
+            leave(draft, &task, Next { reason, ..Next::of(&task, TaskStatus::Completed) }, &ended);
+        }
+        TaskStatus::Cancelled => {
+            let ended = run::end_run(draft, &task, End::Cancelled);
+            leave(draft, &task, Next { reason, ..Next::of(&task, TaskStatus::Cancelled) }, &ended);
+        }
+    }
+    Ok(draft.answer_task(task_id))
+}
+
+/// The task leaves its run, if it was in one.
+pub(super) fn leave(draft: &mut Draft<'_>, task: &Task, next: Next, ended: &Ended) {
+    let next = Next { lease_id: ended.lease_id.clone(), run_id: ended.run_id(), ..next };
+    draft.change_status(task, next);
+}
+
+/// The task is open again and nobody's; or blocked, if meanwhile something blocks it.
+pub(super) fn give_back(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    not_before: Option<Timestamp>,
+    reason: Option<Text>,
+    ended: &Ended,
+) {
+    let next = Next { owner_agent_id: None, not_before, reason, ..Next::of(task, TaskStatus::Open) };
+    leave(draft, task, next, ended);
+    draft.block_by_rule(&task.id);
+}
+
+fn reopen(draft: &mut Draft<'_>, task: &Task, reason: Option<Text>) -> Result<(), Rejection> {
+    if task.status == TaskStatus::InProgress {
+        let ended = run::end_run(draft, task, End::Released { note: reason.clone() });
+        give_back(draft, task, task.not_before, reason, &ended);
+        return Ok(());
+    }
+    if task.blocked_by_rule && draft.blocked_by_count(&task.id) > 0 {
+        // It would be blocked again at once: the blockers have to end, or their relationships to go.
+        let allowed = allowed(task.status).iter().map(|status| status.as_str());
+        return Err(Rejection::InvalidState {
+            from: task.status,
+            to: TaskStatus::Open.as_str(),
+            allowed: allowed.filter(|status| *status != TaskStatus::Open.as_str()).collect(),
+        });
+    }
+    draft.change_status(task, Next { reason, ..Next::of(task, TaskStatus::Open) });
+    draft.block_by_rule(&task.id);
+    Ok(())
+}
+
+/// Work without a lease: only for somebody who says `override`, and only in somebody's name.
+fn begin(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    is_override: bool,
+    reason: Option<Text>,
+) -> Result<(), Rejection> {
+    if !is_override {
+        return Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: None });
+    }
+    let Some(owner) = task.owner_agent_id.clone().or_else(|| draft.context.actor.clone()) else {
+        let mut problems = Problems::default();
+        problems.add("/status", "in_progress needs an owner: set owner_agent_id first, or take a lease");
+        return problems.finish();
+    };
+    let next = Next { owner_agent_id: Some(owner), reason, ..Next::of(task, TaskStatus::InProgress) };
+    draft.change_status(task, next);
+    Ok(())
+}
+
+/// Blocked by tasks, then the rule will open it; or for a reason, then a transition will.
+fn block(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    reason: Option<Text>,
+    blocked_by: Vec<Text>,
+) -> Result<(), Rejection> {
+    let blocked_by = distinct(blocked_by);
+    for blocker in &blocked_by {
+        draft.task(blocker)?;
+    }
+    check_blocks(draft.work, &blocked_by, &task.id)?;
+    let named = !blocked_by.is_empty();
+    let fresh: Vec<Text> = blocked_by
+        .into_iter()
+        .filter(|blocker| draft.work.link(blocker, Side::Blocks, &task.id).is_none())
+        .collect();
+    for blocker in &fresh {
+        draft.link(blocker, &task.id, RelationshipType::Blocks, None);
+    }
+    let waits = draft.blocked_by_count(&task.id) > 0;
+    if named && !waits && reason.is_none() {
+        let mut problems = Problems::default();
+        problems.add("/blocked_by", "names only tasks that have ended, so nothing blocks it; give a reason");
+        return problems.finish();
+    }
+    // A reason of its own outlives the blockers, unless it only explains those that were named with it.
+    let by_rule = waits && (named || reason.is_none());
+    if let Some(reason) = &reason {
+        let note = NewContext { kind: ContextType::Blocker, content: reason.clone(), metadata: None };
+        context::push(draft, &task.id, note, None);
+    }
+    let was_running = task.status == TaskStatus::InProgress;
+    let ended = run::end_run(draft, task, End::Released { note: reason.clone() });
+    let owner_agent_id = if was_running { None } else { task.owner_agent_id.clone() };
+    leave(
+        draft,
+        task,
+        Next { owner_agent_id, reason, by_rule, ..Next::of(task, TaskStatus::Blocked) },
+        &ended,
+    );
+    Ok(())
+}
+
+/// Puts a final task away.
+pub(super) fn archive(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
+    let task = draft.task(&task_id)?;
+    if !task.status.is_final() || task.archived_at.is_some() {
+        return Err(invalid(&task, "archived"));
+    }
+    let tags = draft.tags_of(&task_id);
+    draft.push("task-", &task_id, kind::TASK_ARCHIVED, &Only { id: task_id.clone() }, tags);
+    Ok(draft.answer_task(task_id))
+}
+
+/// Takes an archived task up again. One that is not finished (an import may archive such) blocks again,
+/// and is blocked.
+pub(super) fn restore(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
+    let task = draft.task(&task_id)?;
+    if task.archived_at.is_none() {
+        return Err(invalid(&task, "restored"));
+    }
+    let tags = draft.tags_of(&task_id);
+    draft.push("task-", &task_id, kind::TASK_RESTORED, &Only { id: task_id.clone() }, tags);
+    let restored = Task { archived_at: None, version: task.version + 1, ..Task::clone(&task) };
+    let blocks_again = restored.is_unfinished();
+    draft.put_task(restored);
+    if blocks_again {
+        for waiting in draft.waiting_for(&task_id) {
+            draft.count_blocker(&waiting, true);
+            draft.block_by_rule(&waiting);
+        }
+        draft.block_by_rule(&task_id);
+    }
+    Ok(draft.answer_task(task_id))
+}

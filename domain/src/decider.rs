@@ -1,0 +1,40 @@
+//! The work model as the log's writer sees it.
+
+use crate::answer::Pending;
+use crate::command::{Command, Outcome};
+use crate::rejection::Rejection;
+use crate::rows::Row;
+use crate::state::Work;
+use store::{Context, Decider, Decision, Event, RowChange, TableId, Text, Timestamp, Version};
+
+impl Decider for Work {
+    type Command = Command;
+    type Pending = Pending;
+    type Outcome = Outcome;
+    type Rejection = Rejection;
+    type Row = Row;
+
+    fn decide(&self, context: &Context, command: Command) -> Result<Decision<Pending>, Rejection> {
+        crate::decide::decide(self, context, command)
+    }
+
+    fn answer(&self, pending: Pending, events: &[Event]) -> Outcome {
+        self.answer_to(pending, events)
+    }
+
+    fn evolve(&mut self, event: &Event, changes: &mut Vec<RowChange<Row>>) {
+        self.fold(event, changes);
+    }
+
+    fn restore(&mut self, _table: TableId, key: Text, version: Version<Row>) {
+        self.put_row(&key, version);
+    }
+
+    fn restored(&mut self) {
+        self.rows_are_in();
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.leases.next_expiry()
+    }
+}

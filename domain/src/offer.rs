@@ -1,0 +1,45 @@
+//! What is offered, to whom, in which order. The index in `state/ready.rs` and the `next_task` table both
+//! go by these, and tests hold the index to them.
+
+use crate::TextSet;
+use crate::rows::{Agent, Task, TaskGraph, TaskStatus};
+use crate::score::order_key;
+use std::cmp::{Ordering, Reverse};
+use store::Timestamp;
+
+/// Whether the task waits for nothing but somebody to take it: open, not archived, no unfinished blocker,
+/// `not_before` passed.
+#[must_use]
+pub fn is_ready(task: &Task, graph: &TaskGraph, now: Timestamp) -> bool {
+    is_ready_but_for_time(task, graph) && task.not_before.is_none_or(|until| until <= now)
+}
+
+pub(crate) fn is_ready_but_for_time(task: &Task, graph: &TaskGraph) -> bool {
+    task.status == TaskStatus::Open && task.archived_at.is_none() && graph.blocked_by_count == 0
+}
+
+/// Whether this agent may take the task: it is nobody's or its own, and it can do what is needed. Without
+/// an agent: whether it is nobody's.
+#[must_use]
+pub fn may_take(task: &Task, agent: Option<&Agent>) -> bool {
+    match agent {
+        Some(agent) => may_take_as(task, &agent.id, &agent.caps),
+        None => task.owner_agent_id.is_none(),
+    }
+}
+
+/// [`may_take`] for an agent that may not be registered: it can do what `caps` says.
+#[must_use]
+pub fn may_take_as(task: &Task, agent_id: &str, caps: &TextSet) -> bool {
+    task.owner_agent_id.as_deref().is_none_or(|owner| owner == agent_id) && task.caps.is_subset(caps)
+}
+
+/// The order of offers, best first: class, then score, then the older, then the id by its bytes. The same
+/// at every moment.
+#[must_use]
+pub fn cmp(a: (&Task, &TaskGraph), b: (&Task, &TaskGraph)) -> Ordering {
+    fn key<'a>((task, graph): (&'a Task, &TaskGraph)) -> impl Ord + use<'a> {
+        (task.class, Reverse(order_key(task, graph)), task.created_at, &*task.id)
+    }
+    key(a).cmp(&key(b))
+}

@@ -1,0 +1,65 @@
+//! Taking the state up again from rows of a checkpoint. What follows from rows (who is beside whom, what is
+//! on offer, what ends next) is not stored but made anew.
+
+use crate::rows::{LeaseStatus, Row, RunStatus};
+use crate::state::{Side, Standing, Work};
+use store::{Text, Version};
+
+impl Work {
+    pub(crate) fn put_row(&mut self, key: &Text, version: Version<Row>) {
+        let Version { row, from } = version;
+        self.note_time(from.time);
+        match row {
+            Row::Task(row) => {
+                let node = self.intern(key);
+                self.at_mut(node).task = Some(Version { row, from });
+            }
+            Row::TaskGraph(graph) => {
+                let node = self.intern(key);
+                self.set_graph(node, graph, from);
+            }
+            Row::Run(row) => {
+                if row.status == RunStatus::Running {
+                    self.put_run(Version { row, from });
+                }
+            }
+            Row::Relationship(row) => {
+                let (a, b) = (self.intern(&row.from_task_id), self.intern(&row.to_task_id));
+                self.insert_link(a, b, Version { row, from });
+            }
+            Row::ProgressItem(row) => {
+                self.progress.insert(key.clone(), Version { row, from });
+            }
+            Row::Context(row) => {
+                let node = self.intern(&row.task_id);
+                self.list_context(node, &row);
+                self.put_context(Version { row, from });
+            }
+            Row::Agent(row) => {
+                self.agents.insert(key.clone(), Version { row, from });
+            }
+            Row::Lease(row) => {
+                let node = self.intern(&row.task_id);
+                self.hold(node, &row);
+                if row.status == LeaseStatus::Active {
+                    self.leases.put(Version { row, from });
+                } else {
+                    // It says how far the fences have come, and no more.
+                    self.let_go(&row);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn rows_are_in(&mut self) {
+        for node in self.nodes() {
+            if Standing::of(self.at(node).task().map(|task| &**task)).is_unfinished() {
+                let depth = self.at(node).graph.dependency_depth;
+                for blocker in self.neighbours(node, Side::BlockedBy).collect::<Vec<_>>() {
+                    self.count_waiting(blocker, depth, true);
+                }
+            }
+            self.place(node);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! pest lives only in this crate; its `Rule` never leaves it.
 
 pub mod ast;
+mod display;
 mod error;
 mod nearest;
 mod parse;

@@ -145,6 +145,7 @@ pub struct Explain {
 
 /// What EXPLAIN explains.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // there is one in a statement
 pub enum ExplainTarget {
     /// A query's plan.
     Select(Box<Select>),

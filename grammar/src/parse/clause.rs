@@ -30,7 +30,7 @@ impl Builder<'_> {
         Ok(SelectItem::Expr { expr, alias, written })
     }
 
-    pub(super) fn from_clause(&mut self, pair: Pair<'_>) -> Result<FromClause> {
+    pub(super) fn sources(&mut self, pair: Pair<'_>) -> Result<FromClause> {
         let span = self.span(&pair);
         let (mut source, mut joins) = (None, Vec::new());
         for part in pair.into_inner() {

@@ -3,7 +3,7 @@
 use super::{Builder, Pair, Result, Rule, misplaced, syntax};
 use crate::ast::{Expr, ExprKind, Literal, Parameter};
 use crate::{Code, Error, Span};
-use chrono::DateTime;
+use chrono::{DateTime, Datelike};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -127,11 +127,16 @@ impl Builder<'_> {
     /// The microseconds since 1970-01-01 UTC of an RFC 3339 time; what is finer than a microsecond is cut off.
     pub(super) fn time(&self, span: Span) -> Result<i64> {
         let text = self.string(span);
-        DateTime::parse_from_rfc3339(&text).map(|time| time.timestamp_micros()).map_err(|_| {
-            let message = format!("`{text}` is no RFC 3339 time");
-            let hint = "a date, a time and an offset: '2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'";
-            Box::new(Error::new(Code::Syntax, span, message).hint(hint))
-        })
+        let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
+            let error = Error::new(Code::Syntax, span, format!("'{text}' is no RFC 3339 time"));
+            let zone = "'2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'";
+            Box::new(error.hint(format!("a date, a time and an offset, like {zone}")))
+        })?;
+        // An offset can push the first and last hours out of the years that have four digits.
+        match time.naive_utc().year() {
+            0..=9999 => Ok(time.timestamp_micros()),
+            _ => Err(syntax(span, format!("'{text}' is outside of the years 0000 to 9999 UTC"))),
+        }
     }
 }
 

@@ -169,7 +169,7 @@ impl Builder<'_> {
 
     fn select(&mut self, pair: Pair<'_>) -> Result<Box<Select>> {
         let span = self.span(&pair);
-        let from = self.from_clause(child(pair.clone(), Rule::from_clause)?)?;
+        let from = self.sources(child(pair.clone(), Rule::from_clause)?)?;
         let mut select = Box::new(Select {
             with: Vec::new(),
             distinct: false,

@@ -1,0 +1,284 @@
+//! SIGKILL under load, again and again, on one directory: what was acknowledged is there, and everything that
+//! is derived from the log is what the log says.
+
+use agentpm_tests::model::World;
+use agentpm_tests::workload::CAPS;
+use agentpm_tests::{Client, Seed, Server, compare, size, time};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+const WRITERS: u64 = 8;
+
+/// What a client was told.
+#[derive(Debug, Clone)]
+enum Acknowledged {
+    /// An event: id, stream, position, revision.
+    Event(String, String, u64, u64),
+    /// A task with that id was created; the answer reflects this position.
+    Task(String, u64),
+    /// A lease on a task.
+    Lease(String, String),
+    /// A task was completed under a lease.
+    Completed(String),
+    /// An idempotent request: key, body, answer.
+    Keyed(String, Value, Value),
+}
+
+/// Writes until the server is gone; notes each answer the moment it is here.
+async fn write(
+    client: Client,
+    mut seed: Seed,
+    name: String,
+    notes: Arc<Mutex<Vec<Acknowledged>>>,
+    count: Arc<AtomicUsize>,
+) {
+    let agent = format!("agent-{name}");
+    let register = json!({ "id": agent, "name": agent, "role": "executor", "caps": CAPS });
+    let Some(_) = client.try_send(client.request("POST", "/agents/register").json(&register)).await else {
+        return;
+    };
+    for n in 0.. {
+        let noted = match seed.below(0..4) {
+            0 | 1 => append(&client, &mut seed, &name, n).await,
+            2 => create(&client, &mut seed, &name, n).await,
+            _ => claim_and_complete(&client, &mut seed, &agent).await,
+        };
+        let Some(noted) = noted else { return };
+        count.fetch_add(noted.len(), Ordering::SeqCst);
+        notes.lock().unwrap().extend(noted);
+    }
+}
+
+async fn append(client: &Client, seed: &mut Seed, name: &str, n: usize) -> Option<Vec<Acknowledged>> {
+    let streams = [format!("log-{name}"), "shared".to_owned()];
+    let appends: Vec<Value> = streams
+        .iter()
+        .take(seed.below(1..3))
+        .map(|stream| {
+            let events = vec![
+                json!({ "type": "Said", "data": { "n": n, "text": "x".repeat(300) } });
+                seed.below(1..6)
+            ];
+            json!({ "stream": stream, "expected_revision": "any", "events": events })
+        })
+        .collect();
+    let names: Vec<String> = appends
+        .iter()
+        .flat_map(|append| {
+            let stream = append["stream"].as_str().unwrap().to_owned();
+            vec![stream; append["events"].as_array().unwrap().len()]
+        })
+        .collect();
+    let body = json!({ "appends": appends });
+    let key = format!("{name}-{n}");
+    let request = client.request("POST", "/append").header("idempotency-key", &key).json(&body);
+    let data = client.try_send(request).await?.data();
+    let mut noted: Vec<Acknowledged> = data["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(names)
+        .map(|(event, stream)| {
+            let number = |name: &str| event[name].as_u64().unwrap();
+            Acknowledged::Event(
+                event["id"].as_str().unwrap().into(),
+                stream,
+                number("position"),
+                number("revision"),
+            )
+        })
+        .collect();
+    noted.push(Acknowledged::Keyed(key, body, data));
+    Some(noted)
+}
+
+async fn create(client: &Client, seed: &mut Seed, name: &str, n: usize) -> Option<Vec<Acknowledged>> {
+    let id = format!("{name}-{n}");
+    let body = json!({
+        "id": id, "title": "to be done", "caps": seed.some(CAPS, 4), "progress": ["one"],
+        "contexts": [{ "type": "note", "content": "c" }],
+    });
+    let answer = client.try_send(client.request("POST", "/tasks").json(&body)).await?;
+    let position = answer.position();
+    answer.data();
+    Some(vec![Acknowledged::Task(id, position)])
+}
+
+async fn claim_and_complete(client: &Client, seed: &mut Seed, agent: &str) -> Option<Vec<Acknowledged>> {
+    let body = json!({ "agent_id": agent, "lease_s": 600 });
+    let data = client.try_send(client.request("POST", "/tasks/claim").json(&body)).await?.data();
+    if data.is_null() {
+        return Some(Vec::new());
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (task, lease) = (text(&data["task"]["id"]), text(&data["lease"]["id"]));
+    let mut noted = vec![Acknowledged::Lease(lease.clone(), task.clone())];
+    if seed.percent(50) {
+        let body = json!({ "lease_id": lease, "output": { "done": true } });
+        let request = client.request("POST", &format!("/tasks/{task}/complete")).json(&body);
+        // Cut here, the claim stands acknowledged all the same.
+        if let Some(answer) = client.try_send(request).await {
+            answer.data();
+            noted.push(Acknowledged::Completed(task));
+        }
+    }
+    Some(noted)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut seed = Seed::new();
+    let mut server = Server::start(dir.path());
+    let mut notes: Vec<Acknowledged> = Vec::new();
+    for round in 0..size("AGENTPM_KILLS", 20) {
+        let (client, shared) = (server.client(), Arc::new(Mutex::new(Vec::new())));
+        let count = Arc::new(AtomicUsize::new(0));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let lane = round as u64 * WRITERS + writer;
+                let name = format!("w{lane}");
+                tokio::spawn(write(client.clone(), seed.fork(lane), name, shared.clone(), count.clone()))
+            })
+            .collect();
+        let enough = seed.below(20..120);
+        agentpm_tests::wait::until("writers are at work", std::time::Duration::from_secs(60), || {
+            let reached = count.load(Ordering::SeqCst) >= enough;
+            async move { reached.then_some(()) }
+        })
+        .await;
+        server.kill9();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        notes.append(&mut shared.lock().unwrap());
+        server = server.restart();
+        verify(&server.client(), &notes, &format!("kill {round}")).await;
+    }
+    println!("{} acknowledgements, {} events", notes.len(), server.client().head().await);
+}
+
+async fn verify(client: &Client, notes: &[Acknowledged], when: &str) {
+    let events = client.events().await;
+    let mut revisions: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut before = i64::MIN;
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(event["position"], index + 1, "{when}: positions are gapless");
+        let revision = revisions.entry(event["stream"].as_str().unwrap()).or_default();
+        *revision += 1;
+        assert_eq!(event["revision"], *revision, "{when}: revisions are gapless: {event}");
+        let at = time::micros(event["time"].as_str().unwrap());
+        assert!(at >= before, "{when}: time never runs backwards");
+        before = at;
+    }
+    let head = events.len() as u64;
+    assert_eq!(client.head().await, head);
+    let world = World::at(&events, head);
+    for note in notes {
+        match note {
+            Acknowledged::Event(id, stream, position, revision) => {
+                assert!(*position <= head, "{when}: lost {note:?}, head is {head}");
+                let event = &events[*position as usize - 1];
+                assert_eq!(
+                    (&event["id"], &event["stream"], &event["revision"]),
+                    (&json!(id), &json!(stream), &json!(revision)),
+                    "{when}: acknowledged at {position}"
+                );
+            }
+            Acknowledged::Task(id, position) => {
+                assert!(*position <= head, "{when}: the answer reflected {position}, head is {head}");
+                assert!(world.row("tasks", id).is_some(), "{when}: lost {note:?}");
+            }
+            Acknowledged::Lease(id, task) => {
+                let lease = world.row("leases", id).unwrap_or_else(|| panic!("{when}: lost {note:?}"));
+                assert_eq!(lease["task_id"], task.as_str());
+            }
+            Acknowledged::Completed(task) => {
+                let status = world.row("tasks", task).map(|row| row["status"].clone());
+                assert_eq!(status, Some(json!("completed")), "{when}: lost {note:?}");
+            }
+            Acknowledged::Keyed(..) => {}
+        }
+    }
+    compare::none(when, &compare::everything(client, &world, "", time::now()).await);
+
+    // A client that did not trust its answer asks again, and nothing happens twice.
+    if let Some(Acknowledged::Keyed(key, body, answer)) =
+        notes.iter().rfind(|note| matches!(note, Acknowledged::Keyed(..)))
+    {
+        let request = || client.request("POST", "/append").header("idempotency-key", key);
+        assert_eq!(&client.send(request().json(body)).await.data(), answer, "{when}: the stored answer");
+        let other = client.send(request().json(&json!({ "appends": [] }))).await;
+        assert!(!other.ok(), "{when}: the key with another body: {}", other.body);
+    }
+    assert_eq!(client.head().await, head, "{when}: looking changes nothing");
+}
+
+/// A server that is told to stop finishes what it accepted, and says so with 0.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_stop_loses_nothing_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let seed = Seed::new();
+    let mut server = Server::start(dir.path());
+    let shared = Arc::new(Mutex::new(Vec::new()));
+    let count = Arc::new(AtomicUsize::new(0));
+    let client = server.client();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|lane| {
+            let (client, shared, count) = (client.clone(), shared.clone(), count.clone());
+            let (mut seed, name) = (seed.fork(lane), format!("w{lane}"));
+            tokio::spawn(async move {
+                for n in 0.. {
+                    // A refusal while shutting down is fair; an acknowledgement that is lost is not.
+                    let event = json!({ "type": "Said", "data": { "n": n } });
+                    let stream = format!("log-{name}");
+                    let body = json!({ "appends": [{ "stream": stream, "expected_revision": "any", "events": [event] }] });
+                    let Some(answer) = client.try_send(client.request("POST", "/append").json(&body)).await else { return };
+                    if !answer.ok() {
+                        assert_eq!(answer.code(), "ERR_UNAVAILABLE");
+                        return;
+                    }
+                    let event = answer.data()["events"][0].clone();
+                    let number = |name: &str| event[name].as_u64().unwrap();
+                    let id = event["id"].as_str().unwrap().to_owned();
+                    shared.lock().unwrap().push(Acknowledged::Event(id, stream, number("position"), number("revision")));
+                    count.fetch_add(seed.below(1..2), Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    agentpm_tests::wait::until("writers are at work", std::time::Duration::from_secs(60), || {
+        let reached = count.load(Ordering::SeqCst) >= 50;
+        async move { reached.then_some(()) }
+    })
+    .await;
+    let status = server.stop();
+    assert!(status.success(), "SIGTERM ends with 0, not {status}");
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let server = server.restart();
+    let notes = shared.lock().unwrap().clone();
+    verify(&server.client(), &notes, "after SIGTERM").await;
+}
+
+/// Two daemons never share a directory; the second names the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_daemon_refuses_and_names_the_holder() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let data = server.data();
+    let socket = dir.path().join("other.sock");
+    let ran = agentpm_tests::cli::run(&[
+        "serve",
+        "--data",
+        data.to_str().unwrap(),
+        "--socket",
+        socket.to_str().unwrap(),
+    ]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains(&server.pid().to_string()), "it names the holder's process: {}", ran.stderr);
+    assert_eq!(server.client().head().await, 0, "the first goes on");
+}

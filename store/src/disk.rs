@@ -310,3 +310,13 @@ pub(crate) fn set_derived(dir: &Path, key: Slice, value: Slice) {
     ingestion.write(key, value).unwrap();
     ingestion.finish().unwrap();
 }
+
+/// Puts a record into the log of a closed store.
+#[cfg(test)]
+pub(crate) fn set_record(dir: &Path, first: Position, record: Vec<u8>) {
+    let database = open_log(&dir.join(LOG), &Options::default()).unwrap();
+    let log = database.keyspace(keys::log::KEYSPACE, || by_insert(&Options::default())).unwrap();
+    let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(&log, keys::log::key(first), record);
+    batch.commit().unwrap();
+}

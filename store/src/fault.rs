@@ -39,7 +39,7 @@ fn trip(switch: &AtomicBool, why: &str) -> Result<(), Arc<str>> {
     if switch.swap(false, SeqCst) { Err(why.into()) } else { Ok(()) }
 }
 
-/// Open at first. Shut, it holds whoever comes until it is opened.
+/// Open at first. Shut, it holds whoever comes until it is opened or lets one pass.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<GateState>,
@@ -49,6 +49,7 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct GateState {
     shut: bool,
+    passes: usize,
     waiting: usize,
 }
 
@@ -62,6 +63,12 @@ impl Gate {
         self.changed.notify_all();
     }
 
+    /// Lets one pass, who stands there or who comes next.
+    pub(crate) fn let_one_pass(&self) {
+        self.state.lock().passes += 1;
+        self.changed.notify_all();
+    }
+
     /// Returns when somebody stands before the shut gate.
     pub(crate) fn wait_for_somebody(&self) {
         let mut state = self.state.lock();
@@ -72,13 +79,14 @@ impl Gate {
 
     fn pass(&self) {
         let mut state = self.state.lock();
+        state.waiting += 1;
+        self.changed.notify_all();
+        while state.shut && state.passes == 0 {
+            self.changed.wait(&mut state);
+        }
+        state.waiting -= 1;
         if state.shut {
-            state.waiting += 1;
-            self.changed.notify_all();
-            while state.shut {
-                self.changed.wait(&mut state);
-            }
-            state.waiting -= 1;
+            state.passes -= 1;
         }
     }
 }

@@ -58,8 +58,6 @@ pub(crate) enum No {
 pub(crate) struct Counters {
     pub(crate) rows: BTreeMap<Text, Version<Count>>,
     pub(crate) version: u32,
-    /// How often `evolve` was called, which no row remembers.
-    pub(crate) evolved: usize,
 }
 
 impl Counters {
@@ -120,7 +118,6 @@ impl Decider for Counters {
     }
 
     fn evolve(&mut self, event: &Event, changes: &mut Vec<RowChange<Count>>) {
-        self.evolved += 1;
         let number = match &*event.kind {
             ADDED => event.data.parse::<i64>().ok(),
             REMOVED => None,

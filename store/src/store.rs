@@ -96,6 +96,36 @@ impl<D: Decider> Store<D> {
         answer.blocking_recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
+    /// [`Store::execute_blocking`] for many commands, one after another without another's between: as few
+    /// commits as the bounds of one allow. Answers come in the order of the commands; what one of them is
+    /// rejected for does not stop the next.
+    ///
+    /// # Panics
+    /// When called from async code: it blocks.
+    #[allow(clippy::type_complexity, reason = "the answer of execute_blocking, many times")]
+    pub fn execute_many_blocking(
+        &self,
+        commands: Vec<(Context, D::Command)>,
+    ) -> Vec<Result<Done<D::Outcome>, ExecuteError<D::Rejection>>> {
+        let (requests, answers): (Vec<_>, Vec<_>) = commands
+            .into_iter()
+            .map(|(context, command)| {
+                let (reply, answer) = oneshot::channel::<CommandResult<D>>();
+                (Request::Command { context, command, reply }, answer)
+            })
+            .unzip();
+        let queue = &self.0.writer.queue;
+        match queue.put_many(requests) {
+            Ok(Role::Wait) => {}
+            Ok(Role::Lead) => self.0.writer.lead_once(),
+            Err(refused) => return answers.iter().map(|_| Err(self.refused(refused))).collect(),
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.blocking_recv().unwrap_or_else(|_| Err(self.gone())))
+            .collect()
+    }
+
     /// Appends events as they are given. The model folds them, it does not decide about them. The same
     /// append made again, by the ids of its events, has the answer of the first time.
     ///

@@ -23,6 +23,9 @@ pub(crate) struct Views {
     delta_entries_max: usize,
     delta_bytes_max: usize,
     tail_events_max: u64,
+    /// Writers that wait for room.
+    #[cfg(test)]
+    pub(crate) waiting: std::sync::atomic::AtomicUsize,
 }
 
 struct State {
@@ -70,6 +73,8 @@ impl Views {
             delta_entries_max: options.delta_entries_max,
             delta_bytes_max: options.delta_bytes_max,
             tail_events_max: options.tail_events_max,
+            #[cfg(test)]
+            waiting: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 
@@ -118,6 +123,8 @@ impl Views {
                 self.freeze(&mut state);
                 return Ok(());
             }
+            #[cfg(test)]
+            self.waiting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             self.changed.wait(&mut state);
         }
     }
@@ -179,6 +186,12 @@ impl Views {
         drop(state);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// Entries in memory.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
+        self.current().layers.iter().map(|layer| layer.len()).sum()
     }
 
     /// Nothing more is written down; who waits is told why.

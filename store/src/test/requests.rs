@@ -53,6 +53,24 @@ fn commands_are_decided_folded_and_answered() {
 }
 
 #[test]
+fn many_commands_at_once_are_decided_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { queue_requests_max: 4, ..Options::default() };
+    let (store, _) = open(dir.path(), &options);
+    let many = |numbers: &[i64]| {
+        let commands = numbers.iter().map(|number| (context(NOON), add("a", *number))).collect();
+        store.execute_many_blocking(commands)
+    };
+    let done = many(&[3, -4, 2]);
+    let sums: Vec<_> = done.iter().map(|done| done.as_ref().map(|done| done.outcome)).collect();
+    assert_eq!(sums, [Ok(Some(3)), Err(&ExecuteError::Rejected(No::Negative)), Ok(Some(5))]);
+    assert_eq!(done[2].as_ref().unwrap().position, Position(2));
+    assert_eq!(many(&[1; 5]), vec![Err(ExecuteError::QueueFull); 5]);
+    assert_eq!(many(&[]), []);
+    assert_eq!(store.head().position, Position(2));
+}
+
+#[test]
 fn a_reader_stays_at_its_head() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path(), &tiny());

@@ -61,14 +61,23 @@ impl<T> Queue<T> {
 
     /// Puts a request in.
     pub(crate) fn put(&self, request: T) -> Result<Role, Refused> {
+        self.put_many([request])
+    }
+
+    /// Puts requests in, all or none, with no other between them.
+    pub(crate) fn put_many<I>(&self, requests: I) -> Result<Role, Refused>
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        let requests = requests.into_iter();
         let mut state = self.state.lock();
         if let Some(refused) = state.refuses {
             return Err(refused);
         }
-        if state.waiting.len() >= self.requests_max {
+        if state.waiting.len() + requests.len() > self.requests_max {
             return Err(Refused::Full);
         }
-        state.waiting.push_back(request);
+        state.waiting.extend(requests);
         Ok(if std::mem::replace(&mut state.leading, true) { Role::Wait } else { Role::Lead })
     }
 
@@ -129,6 +138,11 @@ impl<T> Queue<T> {
     pub(crate) fn end(&self) {
         self.state.lock().ending = true;
         self.handed.notify_all();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refuses(&self) -> Option<Refused> {
+        self.state.lock().refuses
     }
 
     #[cfg(test)]

@@ -5,6 +5,8 @@
 mod evolve;
 mod graph;
 mod offers;
+#[cfg(test)]
+mod test;
 
 pub use offers::Offer;
 

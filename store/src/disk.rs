@@ -9,6 +9,7 @@
 //! replayed from the journal over later ingestions, and the sequence numbers of fjall's list of keyspaces
 //! are not recovered, so that a keyspace made after a restart can be undone: neither is used here.
 
+use crate::journal;
 use crate::keys::{self, KeyRange};
 use crate::lock::{Lock, LockError};
 use crate::{Damage, Direction, EventId, OpenError, Options, Position, ReadError};
@@ -60,6 +61,7 @@ impl Disk {
         if !path.try_exists().map_err(|error| open_io(&error))? {
             create_log(dir, options)?;
         }
+        journal::mend(&path)?;
         let log_database = open_log(&path, options).map_err(open_fjall)?;
         let meta = log_database.keyspace(keys::meta::KEYSPACE, by_ingestion).map_err(open_fjall)?;
         let node = check_meta(&meta)?;

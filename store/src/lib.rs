@@ -14,6 +14,7 @@ mod event;
 #[cfg(test)]
 mod fault;
 mod id;
+mod journal;
 mod keys;
 mod lock;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod concurrent;
 mod fails;
 mod like_a_vec;
 mod opening;
+mod power_cut;
 mod requests;
 
 use crate::model::{Ask, Counters, new_event};

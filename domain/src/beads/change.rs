@@ -25,9 +25,9 @@ pub(super) fn decide(work: &Work, writer: &mut Writer<'_>, change: &Change) {
             }
         }
         Op::Upsert(issue) => {
-            let target = Target::of(issue, writer.at());
-            note_oddities(writer, issue, &target);
             let task = work.task(&issue.id);
+            let target = Target::of(issue, task.map(|task| &**task), writer.at());
+            note_oddities(writer, issue, &target);
             match task {
                 None => create(writer, issue, &target),
                 Some(task) => update(writer, task, &target),

@@ -2,7 +2,7 @@
 
 use super::{Comment, Issue};
 use crate::TextSet;
-use crate::rows::{ContextType, TaskStatus};
+use crate::rows::{ContextType, Task, TaskStatus};
 use serde_json::{Map, Value};
 use store::{Text, Timestamp};
 
@@ -38,8 +38,8 @@ pub(super) struct TargetContext {
 }
 
 impl Target {
-    /// `at` is the commit's time: it stands for times the issue lacks.
-    pub(super) fn of(issue: &Issue, at: Timestamp) -> Self {
+    /// `at`, the commit's time, stands for times the issue lacks, unless its task has them from before.
+    pub(super) fn of(issue: &Issue, task: Option<&Task>, at: Timestamp) -> Self {
         let word = issue.status.as_deref().unwrap_or("open");
         let (status, unknown_status) = match word {
             "open" | "deferred" | "pinned" | "tombstone" => (TaskStatus::Open, false),
@@ -61,8 +61,9 @@ impl Target {
             labels: issue.labels.clone().into(),
             metadata: metadata(issue, word, in_progress),
             not_before: (word == "deferred").then_some(DEFERRED_UNTIL),
-            created_at: parse(&issue.created_at).unwrap_or(at),
-            completed_at: (status == TaskStatus::Completed).then(|| parse(&issue.closed_at).unwrap_or(at)),
+            created_at: parse(&issue.created_at).or(task.map(|task| task.created_at)).unwrap_or(at),
+            completed_at: (status == TaskStatus::Completed)
+                .then(|| parse(&issue.closed_at).or(task.and_then(|task| task.completed_at)).unwrap_or(at)),
             unknown_status,
         }
     }

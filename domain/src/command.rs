@@ -1,12 +1,12 @@
 //! What can be asked of the work model. Fields that the caller left out are `None`; defaults are applied
 //! by `decide`, so that HTTP, CLI and PQL agree on them.
 
+use crate::TextSet;
 use crate::beads;
 use crate::rows::{
     Agent, Class, Context, ContextType, FailureClass, Lease, ProgressItem, Relationship, RelationshipType,
     Role, Run, Task, TaskGraph, TaskStatus,
 };
-use crate::TextSet;
 use std::sync::Arc;
 use store::{Text, Timestamp};
 
@@ -19,23 +19,50 @@ pub enum Command {
     UpdateTask(UpdateTask),
     TransitionTask(TransitionTask),
     /// Archive a final task.
-    ArchiveTask { task_id: Text },
-    RestoreTask { task_id: Text },
+    ArchiveTask {
+        task_id: Text,
+    },
+    RestoreTask {
+        task_id: Text,
+    },
     AddRelationship(AddRelationship),
-    RemoveRelationship { relationship_id: Text },
-    AddProgress { task_id: Text, items: Vec<Text>, guard: Guard },
-    CompleteProgress { item_id: Text, completed: bool, guard: Guard },
+    RemoveRelationship {
+        relationship_id: Text,
+    },
+    AddProgress {
+        task_id: Text,
+        items: Vec<Text>,
+        guard: Guard,
+    },
+    CompleteProgress {
+        item_id: Text,
+        completed: bool,
+        guard: Guard,
+    },
     AddContext(AddContext),
     AcquireLease(AcquireLease),
-    RenewLease { lease_id: Text, ttl_ms: Option<i64> },
+    RenewLease {
+        lease_id: Text,
+        ttl_ms: Option<i64>,
+    },
     /// Gives the task back, as [`Command::ReleaseTask`] does, by its lease.
-    ReleaseLease { lease_id: Text },
+    ReleaseLease {
+        lease_id: Text,
+    },
     Claim(Claim),
     CompleteTask(CompleteTask),
     FailTask(FailTask),
-    ReleaseTask { task_id: Text, guard: Guard, note: Option<Text> },
+    ReleaseTask {
+        task_id: Text,
+        guard: Guard,
+        note: Option<Text>,
+    },
     /// Adds the caller's own events to a run's stream.
-    AppendRunEvents { run_id: Text, lease_id: Text, events: Vec<RunEvent> },
+    AppendRunEvents {
+        run_id: Text,
+        lease_id: Text,
+        events: Vec<RunEvent>,
+    },
     /// Ends every lease whose time has passed; the server's timer asks for it.
     ExpireLeases,
     /// A stretch of a beads history.
@@ -250,10 +277,17 @@ pub enum Outcome {
         stopped_early: bool,
     },
     /// The task after it, and the run it ended.
-    Ended { task: TaskView, run: Arc<Run> },
+    Ended {
+        task: TaskView,
+        run: Arc<Run>,
+    },
     /// Positions and ids are in the events; this is how many.
-    Appended { count: usize },
-    Expired { count: usize },
+    Appended {
+        count: usize,
+    },
+    Expired {
+        count: usize,
+    },
     Imported(beads::BatchReport),
 }
 

@@ -31,6 +31,8 @@ use crate::beads;
 use crate::command::Command;
 use crate::rejection::Rejection;
 use crate::state::Work;
+#[cfg(test)]
+pub(crate) use run::backoff_ms;
 use draft::Draft;
 use store::{Context, Decision};
 

@@ -18,6 +18,8 @@ mod restore;
 pub mod rows;
 mod score;
 mod state;
+#[cfg(test)]
+mod test;
 pub mod time;
 
 pub use answer::{Pending, PendingClaim};

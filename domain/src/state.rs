@@ -185,8 +185,13 @@ impl Work {
         side: Side,
         to: impl IntoIterator<Item = &'a Text>,
     ) -> Option<Vec<Text>> {
-        let ends: FxHashSet<NodeId> = to.into_iter().filter_map(|id| self.node_id(id)).collect();
         let mut stack: Vec<NodeId> = from.into_iter().filter_map(|id| self.node_id(id)).collect();
+        let mut ends: FxHashSet<NodeId> = to.into_iter().filter_map(|id| self.node_id(id)).collect();
+        // Nothing leads to most ends; then there is nothing to look for, however much the start leads to.
+        ends.retain(|&end| stack.contains(&end) || self.neighbours(end, side.opposite()).next().is_some());
+        if ends.is_empty() {
+            return None;
+        }
         let mut came_from: FxHashMap<NodeId, Option<NodeId>> = stack.iter().map(|&id| (id, None)).collect();
         while let Some(node) = stack.pop() {
             if ends.contains(&node) {

@@ -174,15 +174,16 @@ pub(super) fn fail(draft: &mut Draft<'_>, command: FailTask) -> Result<Pending, 
 
 /// `base · 2^(attempts−1)`, capped, and up to a quarter more so that what failed together does not come
 /// back together. The quarter follows from the run's id, so it is the same whenever it is worked out.
-pub(super) fn backoff_ms(attempts: u32, run_id: &str) -> i64 {
+pub(crate) fn backoff_ms(attempts: u32, run_id: &str) -> i64 {
     let doublings = attempts.saturating_sub(1).min(32);
     let wait = (BACKOFF_BASE_MS << doublings).min(BACKOFF_MAX_MS);
     // FNV-1a: simple, and the same on every machine and in every version.
     let hash = run_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    let share = i64::try_from(hash >> 32 & 0xffff).unwrap_or_default();
-    wait + wait / 4 * share / 0xffff
+    // Short ids leave their last characters in few of the bits: lay all of them over each other.
+    let folded = (hash ^ (hash >> 16) ^ (hash >> 32) ^ (hash >> 48)) & 0xffff;
+    wait + wait / 4 * i64::try_from(folded).unwrap_or_default() / 0xffff
 }
 
 /// The task is given back.

@@ -35,6 +35,20 @@ impl Side {
         }
     }
 
+    /// How the other end sees it.
+    pub(crate) const fn opposite(self) -> Self {
+        match self {
+            Self::Blocks => Self::BlockedBy,
+            Self::BlockedBy => Self::Blocks,
+            Self::Child => Self::Parent,
+            Self::Parent => Self::Child,
+            Self::RelatesTo => Self::RelatedFrom,
+            Self::RelatedFrom => Self::RelatesTo,
+            Self::Duplicates => Self::DuplicatedBy,
+            Self::DuplicatedBy => Self::Duplicates,
+        }
+    }
+
     /// Whether it is the view from the `from` end.
     const fn is_from(self) -> bool {
         matches!(self, Self::Blocks | Self::Child | Self::RelatesTo | Self::Duplicates)

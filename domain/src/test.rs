@@ -1,0 +1,16 @@
+//! The work model through its one door: commands in, events and rejections out. [`world`] is a writer
+//! without a disk.
+
+mod agent;
+mod blocking;
+mod claim;
+mod create;
+mod graph;
+mod lease;
+mod odd;
+mod properties;
+mod relationship;
+mod run;
+mod transition;
+mod update;
+mod world;

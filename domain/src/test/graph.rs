@@ -1,0 +1,86 @@
+//! Counts and depths.
+
+use super::world::{World, task, task_after, to, version};
+use crate::rows::{Table, TaskGraph, TaskStatus};
+use crate::{Command, DEPTH_MAX};
+
+#[test]
+fn depth_is_the_longest_chain_of_unfinished_tasks_that_wait() {
+    let mut world = World::new();
+    world.ok(task("a"));
+    world.ok(task_after("b", &["a"]));
+    world.ok(task_after("c", &["b"]));
+    world.ok(task_after("d", &["a", "c"]));
+    let depths = |world: &World| ["a", "b", "c", "d"].map(|id| world.graph(id).dependency_depth);
+    assert_eq!(depths(&world), [3, 2, 1, 0]);
+    world.ok(to("c", TaskStatus::Cancelled, version(world.task("c").version)));
+    // Of the chain through c nothing is left but c's own: d waits for a alone.
+    assert_eq!(depths(&world), [1, 0, 1, 0]);
+    assert_eq!(world.graph("d").blocked_by_count, 1);
+}
+
+#[test]
+fn the_row_is_there_only_while_it_says_something() {
+    let mut world = World::new();
+    world.ok(task("a"));
+    world.ok(task_after("b", &["a"]));
+    assert!(world.stamp(Table::TaskGraph, "a").is_some());
+    world.ok(Command::RemoveRelationship { relationship_id: world.made(1) });
+    assert!(world.stamp(Table::TaskGraph, "a").is_none() && world.stamp(Table::TaskGraph, "b").is_none());
+}
+
+#[test]
+fn children_are_counted_until_they_are_archived() {
+    let mut world = World::new();
+    world.ok(task("p"));
+    for id in ["a", "b"] {
+        world.ok(task(id));
+        world.ok(super::world::link("p", crate::rows::RelationshipType::ParentOf, id));
+    }
+    let lease = world.claim_one("bob");
+    assert_eq!(&*lease.task.task.id, "p");
+    let lease = world.claim_one("bob").lease;
+    world.ok(super::world::complete("a", super::world::guard(&lease.id)));
+    let counts = |world: &World| (world.graph("p").child_count, world.graph("p").child_done_count);
+    assert_eq!(counts(&world), (2, 1));
+    world.ok(Command::ArchiveTask { task_id: "a".into() });
+    assert_eq!(counts(&world), (1, 0));
+    world.ok(Command::RestoreTask { task_id: "a".into() });
+    assert_eq!(counts(&world), (2, 1));
+}
+
+#[test]
+fn a_long_chain_needs_no_stack() {
+    let mut world = World::new();
+    let length = 2_000_u32;
+    world.ok(task("t0"));
+    // Each new task is put before the chain, so only its own depth is new.
+    for i in 1..length {
+        world.ok(Command::CreateTask(crate::command::CreateTask {
+            blocks: vec![format!("t{}", i - 1).into()],
+            ..super::world::new_task(&format!("t{i}"))
+        }));
+    }
+    assert_eq!(world.graph(&format!("t{}", length - 1)).dependency_depth, length - 1);
+    // And then the far end goes: every depth sinks by one.
+    world.ok(to("t0", TaskStatus::Cancelled, super::world::by_override()));
+    assert_eq!(world.graph(&format!("t{}", length - 1)).dependency_depth, length - 2);
+}
+
+#[test]
+fn a_ring_in_the_log_ends_at_the_bound_and_opens_again() {
+    let mut world = World::new();
+    for id in ["a", "b", "before"] {
+        world.ok(task(id));
+    }
+    let edge =
+        |from: &str, to: &str| format!(r#"{{"from_task_id":"{from}","to_task_id":"{to}","type":"blocks"}}"#);
+    world.raw("relationship-1", "RelationshipAdded", &edge("before", "a"));
+    world.raw("relationship-2", "RelationshipAdded", &edge("a", "b"));
+    world.raw("relationship-3", "RelationshipAdded", &edge("b", "a"));
+    assert_eq!(world.graph("a").dependency_depth, DEPTH_MAX);
+    assert_eq!(world.graph("before").dependency_depth, DEPTH_MAX);
+    world.raw("relationship-3", "RelationshipRemoved", "{}");
+    assert_eq!(world.graph("b"), TaskGraph { blocked_by_count: 1, ..TaskGraph::default() });
+    assert_eq!(world.graph("before").dependency_depth, 2);
+}

@@ -1,10 +1,40 @@
 //! PQL over the tables: resolves syntax trees, lowers them to DataFusion plans, keeps the views.
 //!
-//! DataFusion lives only in this crate.
+//! DataFusion lives only in this crate; its Arrow is given out as [`arrow`].
 
+mod arrow_stream;
+mod catalog;
+pub mod csv;
+mod engine;
+mod error;
+mod eval;
+mod functions;
+pub mod json;
+mod lower;
+mod moment;
+mod options;
+mod output;
+mod params;
+pub mod plan;
+mod predicate;
+mod resolve;
+mod scan;
+mod stream;
 pub mod tables;
+mod typed;
 mod types;
 mod value;
+mod views;
 
+pub use arrow_stream::ArrowStream;
+pub use datafusion::arrow;
+pub use engine::{Engine, Prepared, PreparedQuery, StartError};
+pub use error::QueryError;
+pub use options::Options;
+pub use params::Params;
+pub use plan::{Claim, EventFilter, OutputColumn, Start, Subscription};
+pub use predicate::{RowPredicate, candidate_filter};
+pub use stream::RowStream;
 pub use types::{TYPE_KEY, Type};
 pub use value::Value;
+pub use views::Pinned;

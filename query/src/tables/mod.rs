@@ -1,7 +1,31 @@
 //! The tables: their columns, once, for scans, for the scalar evaluator, for JSON and for the docs.
 
+pub mod agents;
+mod column;
+pub mod contexts;
+mod define;
+pub mod events;
+pub mod leases;
+pub mod next_task;
+pub mod progress_items;
+pub mod relationships;
+mod row;
+pub mod runs;
+pub mod tasks;
+
+#[cfg(test)]
+mod test;
+
+pub use column::array;
+pub use events::EventFields;
+pub use row::RowFields;
+pub(crate) use row::kept;
+pub use tasks::TaskFields;
+
 use crate::types::Type;
 use crate::value::Value;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use std::sync::Arc;
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +60,15 @@ impl TableSchema {
         let name = self.aliases.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, column)| column);
         self.columns.iter().position(|column| column.name == name)
     }
+
+    /// The Arrow schema of its rows; with `history`, that of its versions.
+    #[must_use]
+    pub fn arrow(&self, history: bool) -> SchemaRef {
+        let extra = if history { HISTORY_COLUMNS } else { &[] };
+        let fields: Vec<Field> =
+            self.columns.iter().chain(extra).map(|column| column.ty.field(column.name)).collect();
+        Arc::new(Schema::new(fields))
+    }
 }
 
 /// The columns HISTORY adds after a table's own.
@@ -48,6 +81,38 @@ pub const HISTORY_COLUMNS: &[Column] = &[
     Column { name: "event_type", ty: Type::Text, doc: "type of the event that made it" },
     Column { name: "actor", ty: Type::Text, doc: "the agent that made it, if known" },
 ];
+
+/// Every table, in the order of SHOW TABLES.
+pub static ALL: [&TableSchema; 9] = [
+    &agents::SCHEMA,
+    &contexts::SCHEMA,
+    &events::SCHEMA,
+    &leases::SCHEMA,
+    &next_task::SCHEMA,
+    &progress_items::SCHEMA,
+    &relationships::SCHEMA,
+    &runs::SCHEMA,
+    &tasks::SCHEMA,
+];
+
+/// The names of [`ALL`], in the same order.
+pub static NAMES: [&str; 9] = [
+    "agents",
+    "contexts",
+    "events",
+    "leases",
+    "next_task",
+    "progress_items",
+    "relationships",
+    "runs",
+    "tasks",
+];
+
+/// The table of that name.
+#[must_use]
+pub fn schema(name: &str) -> Option<&'static TableSchema> {
+    ALL.into_iter().find(|schema| schema.name == name)
+}
 
 /// A row whose columns can be read one at a time, by place in its [`TableSchema`].
 pub trait Fields {

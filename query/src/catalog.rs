@@ -1,0 +1,101 @@
+//! The tables a statement may name, at the moments it may name them.
+
+use crate::moment;
+use crate::plan::{AsOf, Catalog, TableVersion};
+use crate::scan::{EventsTable, HistoryTable, NextTaskTable, RowsTable, World};
+use crate::tables::{self, TableSchema, kept};
+use datafusion::catalog::TableProvider;
+use domain::rows::{Agent, Row, Table};
+use grammar::ast::Moment;
+use grammar::{Code, Error, Span};
+use std::sync::Arc;
+use store::ReadError;
+
+impl Catalog for World {
+    fn schema(&self, table: &str) -> Option<&'static TableSchema> {
+        tables::schema(table)
+    }
+
+    fn table_names(&self) -> &'static [&'static str] {
+        &tables::NAMES
+    }
+
+    fn moment(&self, moment: &Moment) -> Result<AsOf, Error> {
+        moment::of(self, moment)
+    }
+
+    fn present(&self) -> AsOf {
+        moment::present(self)
+    }
+
+    fn provider(
+        &self,
+        table: &'static TableSchema,
+        version: TableVersion,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
+        let world = self.clone();
+        Ok(match (kept(table), version) {
+            (None, TableVersion::At(at)) => Arc::new(EventsTable::new(world, at)),
+            (Some(_), TableVersion::At(at)) if table.name == tables::next_task::SCHEMA.name => {
+                Arc::new(NextTaskTable::new(world, None, at))
+            }
+            (Some(rows), TableVersion::At(at)) => Arc::new(RowsTable::new(world, table, rows, at)),
+            (Some(rows), TableVersion::History { .. }) if table.has_history => {
+                Arc::new(HistoryTable::new(world, table, rows))
+            }
+            (_, TableVersion::History { .. }) => {
+                let message = format!("`{}` has no HISTORY", table.name);
+                return Err(Error::new(Code::NotAllowed, Span::default(), message));
+            }
+        })
+    }
+
+    fn next_task(&self, agent: Option<&str>, at: AsOf) -> Result<Arc<dyn TableProvider>, Error> {
+        let agent = match agent {
+            Some(id) => Some(agent_at(self, id, at)?),
+            None => None,
+        };
+        Ok(Arc::new(NextTaskTable::new(self.clone(), agent, at)))
+    }
+}
+
+/// The agent as it was registered at that moment.
+fn agent_at(world: &World, id: &str, at: AsOf) -> Result<Arc<Agent>, Error> {
+    let row = if at.is_head {
+        world.current.rows(Table::Agents).row(id).map(|(_, entry)| entry.version.row.clone())
+    } else {
+        agent_before(world, id, at).map_err(|error| {
+            Error::new(Code::NotAllowed, Span::default(), format!("the agents cannot be read: {error}"))
+        })?
+    };
+    match row {
+        Some(Row::Agent(agent)) => Ok(agent),
+        _ => Err(Error::new(
+            Code::NotAllowed,
+            Span::default(),
+            if at.is_head {
+                format!("there is no agent `{id}`")
+            } else {
+                format!("there was no agent `{id}` at POSITION {}", at.position)
+            },
+        )
+        .hint("register it first: POST /agents/register, or `agentpm agent register`")),
+    }
+}
+
+/// The row that was alive at a past moment: the current one if it is that old, else the one that ended
+/// first after it.
+fn agent_before(world: &World, id: &str, at: AsOf) -> Result<Option<Row>, ReadError> {
+    if let Some((_, entry)) = world.current.rows(Table::Agents).row(id)
+        && entry.version.from.position <= at.position
+    {
+        return Ok(Some(entry.version.row.clone()));
+    }
+    for closed in world.reader.history(Table::Agents.id(), at.position) {
+        let closed = closed?;
+        if &*closed.key == id {
+            return Ok((closed.version.from.position <= at.position).then_some(closed.version.row));
+        }
+    }
+    Ok(None)
+}

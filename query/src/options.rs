@@ -1,0 +1,36 @@
+//! Every bound of the query engine, in one place.
+
+use std::time::Duration;
+
+/// Bounds of an [`Engine`](crate::Engine). The defaults fit a server of one gigabyte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How long a query may compute. What its reader takes to take the rows does not count.
+    pub time_max: Duration,
+    /// Bytes that the operators of one query may hold (sorts, groups, joins, past rows). Nothing spills to disk.
+    pub memory_bytes_max: usize,
+    /// Rows of an answer that is one JSON document; see [`RowStream::at_most`](crate::RowStream::at_most).
+    pub document_rows_max: usize,
+    /// Queries that run at once; more wait for their turn, within their time.
+    pub concurrency_max: usize,
+    /// Threads that queries run on, apart from those of the server.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            time_max: Duration::from_secs(30),
+            memory_bytes_max: 128 << 20,
+            document_rows_max: 100_000,
+            concurrency_max: 8,
+            threads: 2,
+        }
+    }
+}
+
+/// Batches of a query that wait for its reader; with [`BATCH_ROWS`] rows each.
+pub(crate) const BATCHES_WAITING_MAX: usize = 2;
+
+/// Rows of a batch between operators.
+pub(crate) const BATCH_ROWS: usize = 8_192;

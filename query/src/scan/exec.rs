@@ -1,0 +1,208 @@
+//! One physical operator for all tables: a [`Source`] that gives batches.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Statistics;
+use datafusion::common::internal_err;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where rows come from.
+pub(crate) trait Source: fmt::Debug + Send + Sync + 'static {
+    /// Table and bounds, for EXPLAIN.
+    fn describe(&self) -> String;
+
+    /// The columns it gives.
+    fn schema(&self) -> SchemaRef;
+
+    /// How many rows it gives, when that is known without reading.
+    fn rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// Places of columns (in [`Source::schema`]) that never descend along its rows and are never null; the
+    /// flag says that no two rows are equal in it.
+    fn ascending(&self) -> Vec<(usize, bool)> {
+        Vec::new()
+    }
+
+    /// The same rows in the opposite order, where it can give them so.
+    fn reversed(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
+
+    /// The rows. `fetch` is a hint: no more will be taken.
+    fn open(
+        &self,
+        fetch: Option<usize>,
+        memory: &Arc<dyn MemoryPool>,
+    ) -> BoxStream<'static, Result<RecordBatch>>;
+}
+
+/// The operator.
+#[derive(Debug)]
+pub(crate) struct ScanExec {
+    source: Arc<dyn Source>,
+    fetch: Option<usize>,
+    reversed: bool,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ScanExec {
+    pub(crate) fn new(source: Arc<dyn Source>, fetch: Option<usize>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(source.schema()),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Self {
+            source,
+            fetch,
+            reversed: false,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    fn again(&self, source: Arc<dyn Source>, fetch: Option<usize>, reversed: bool) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { reversed, ..Self::new(source, fetch) })
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scan {}", self.source.describe())?;
+        if self.reversed {
+            f.write_str(", last to first")?;
+        }
+        if let Some(fetch) = self.fetch {
+            write!(f, ", at most {fetch}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &'static str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let mut left = self.fetch.unwrap_or(usize::MAX);
+        let batches = self.source.open(self.fetch, context.memory_pool());
+        let batches = batches
+            .map(move |batch| {
+                let batch = batch?;
+                let batch = if batch.num_rows() > left { batch.slice(0, left) } else { batch };
+                left -= batch.num_rows();
+                metrics.record_output(batch.num_rows());
+                Ok((batch, left == 0))
+            })
+            .scan(false, |done, item: Result<(RecordBatch, bool)>| {
+                let next = if *done { None } else { Some(item) };
+                *done = matches!(next, Some(Ok((_, true)) | Err(_)));
+                std::future::ready(next.map(|item| item.map(|(batch, _)| batch)))
+            });
+        Ok(make_cooperative(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches))))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        if let Some(rows) = self.source.rows() {
+            statistics.num_rows = Precision::Exact(rows.min(self.fetch.unwrap_or(usize::MAX)));
+        }
+        Ok(Arc::new(statistics))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.fetch
+    }
+
+    fn with_fetch(&self, fetch: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        Some(self.again(self.source.clone(), fetch, self.reversed))
+    }
+
+    /// A table is in order of its key already; one that can be read from its end needs no sort for the
+    /// opposite order either.
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let unsupported = Ok(SortOrderPushdownResult::Unsupported);
+        let ascending = self.source.ascending();
+        let (Some(first), None) = (order.first(), self.fetch) else { return unsupported };
+        let descending = first.options.descending;
+        for item in order {
+            let place = item.expr.downcast_ref::<Column>().map(Column::index);
+            match ascending.iter().find(|(column, _)| Some(*column) == place) {
+                Some(_) if item.options.descending != descending => return unsupported,
+                Some((_, true)) => break,
+                Some((_, false)) => {}
+                None => return unsupported,
+            }
+        }
+        let inner = match (descending == self.reversed, self.source.reversed()) {
+            (true, _) => self.again(self.source.clone(), None, self.reversed),
+            (false, Some(source)) => self.again(source, None, !self.reversed),
+            (false, None) => return unsupported,
+        };
+        Ok(SortOrderPushdownResult::Exact { inner })
+    }
+}

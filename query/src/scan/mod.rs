@@ -1,0 +1,55 @@
+//! Table providers: what a plan reads from.
+
+mod events;
+mod exec;
+mod history;
+mod next_task;
+mod past;
+mod pushdown;
+mod rows;
+
+#[cfg(test)]
+mod test;
+
+pub(crate) use events::EventsTable;
+pub(crate) use history::HistoryTable;
+pub(crate) use next_task::NextTaskTable;
+pub(crate) use past::PastCache;
+pub(crate) use rows::RowsTable;
+
+use crate::views::Current;
+use datafusion::error::DataFusionError;
+use domain::rows::Row;
+use std::fmt;
+use std::sync::Arc;
+use store::{ReadError, Reader, Timestamp};
+
+/// What one statement sees: every table and the log at one head, and its clock.
+#[derive(Clone)]
+pub(crate) struct World {
+    /// The current rows; their head is the statement's.
+    pub(crate) current: Arc<Current>,
+    /// At that head or after it; whatever it shows past that head is left out.
+    pub(crate) reader: Reader<Row>,
+    /// The statement's now, never before the head's time.
+    pub(crate) now: Timestamp,
+    /// Rows of past moments that were asked for before.
+    pub(crate) past: Arc<PastCache>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("head", &self.current.head)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Rows taken between two chances for others (and for the time limit) to get a word in.
+const ROWS_PER_TURN: usize = 1_024;
+
+/// A failed read as the engine's error; the engine takes it out again.
+pub(crate) fn read_error(error: ReadError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}

@@ -1,0 +1,82 @@
+//! A row of any table as its columns.
+
+use super::{
+    Fields, TableSchema, TaskFields, agents, contexts, leases, progress_items, relationships, runs, tasks,
+};
+use crate::value::Value;
+use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
+use store::Timestamp;
+
+/// A borrowed row of whichever table.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub enum RowFields<'a> {
+    Task(TaskFields<'a>),
+    Run(&'a Run),
+    Relationship(&'a Relationship),
+    ProgressItem(&'a ProgressItem),
+    Context(&'a Context),
+    Agent(&'a Agent),
+    Lease(&'a Lease),
+}
+
+impl<'a> RowFields<'a> {
+    /// The row as columns; `graph` and `now` are for the computed columns of a task. None for a row that is
+    /// no table's own (the graph beside a task).
+    #[must_use]
+    pub fn of(row: &'a Row, graph: &'a TaskGraph, now: Timestamp) -> Option<Self> {
+        Some(match row {
+            Row::Task(task) => Self::Task(TaskFields { task, graph, now }),
+            Row::TaskGraph(_) => return None,
+            Row::Run(row) => Self::Run(row),
+            Row::Relationship(row) => Self::Relationship(row),
+            Row::ProgressItem(row) => Self::ProgressItem(row),
+            Row::Context(row) => Self::Context(row),
+            Row::Agent(row) => Self::Agent(row),
+            Row::Lease(row) => Self::Lease(row),
+        })
+    }
+
+    /// The table it is a row of.
+    #[must_use]
+    pub fn schema(&self) -> &'static TableSchema {
+        match self {
+            Self::Task(_) => &tasks::SCHEMA,
+            Self::Run(_) => &runs::SCHEMA,
+            Self::Relationship(_) => &relationships::SCHEMA,
+            Self::ProgressItem(_) => &progress_items::SCHEMA,
+            Self::Context(_) => &contexts::SCHEMA,
+            Self::Agent(_) => &agents::SCHEMA,
+            Self::Lease(_) => &leases::SCHEMA,
+        }
+    }
+}
+
+impl Fields for RowFields<'_> {
+    fn field(&self, column: usize) -> Value<'_> {
+        match self {
+            Self::Task(row) => row.field(column),
+            Self::Run(row) => row.field(column),
+            Self::Relationship(row) => row.field(column),
+            Self::ProgressItem(row) => row.field(column),
+            Self::Context(row) => row.field(column),
+            Self::Agent(row) => row.field(column),
+            Self::Lease(row) => row.field(column),
+        }
+    }
+}
+
+/// The table of the work model that a table of PQL shows.
+#[must_use]
+pub(crate) fn kept(schema: &TableSchema) -> Option<Table> {
+    Some(match schema.name {
+        "tasks" | "next_task" => Table::Tasks,
+        "runs" => Table::Runs,
+        "relationships" => Table::Relationships,
+        "progress_items" => Table::ProgressItems,
+        "contexts" => Table::Contexts,
+        "agents" => Table::Agents,
+        "leases" => Table::Leases,
+        _ => return None,
+    })
+}

@@ -1,0 +1,103 @@
+//! The rows of one table at one moment, and their Arrow form.
+
+use super::arrow_cache::ArrowCache;
+use super::chunked::{Chunk, Chunked};
+use crate::tables::{self, RowFields, TableSchema};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use domain::rows::{Row, TaskGraph};
+use store::{Text, Timestamp, Version};
+
+/// A row with what stands beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) version: Version<Row>,
+    /// For a task: what the relationships say of it. All zero for every other row.
+    pub(crate) graph: TaskGraph,
+}
+
+impl Entry {
+    pub(crate) fn new(version: Version<Row>) -> Self {
+        Self { version, graph: TaskGraph::default() }
+    }
+
+    pub(crate) fn fields(&self, now: Timestamp) -> Option<RowFields<'_>> {
+        RowFields::of(&self.version.row, &self.graph, now)
+    }
+}
+
+/// All rows of a table, by key.
+pub(crate) type Rows = Chunked<Text, Entry, ArrowCache>;
+
+/// Some thousand rows, side by side.
+pub(crate) type RowChunk = Chunk<Text, Entry, ArrowCache>;
+
+impl Rows {
+    pub(crate) fn row(&self, key: &str) -> Option<(&Text, &Entry)> {
+        self.get(|other| (**other).cmp(key))
+    }
+}
+
+/// Which columns a scan wants, and at which moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Projection {
+    /// The table.
+    pub(crate) table: &'static TableSchema,
+    /// Places of the columns, in the order wanted.
+    pub(crate) columns: Vec<usize>,
+    /// Those columns.
+    pub(crate) schema: SchemaRef,
+    /// For the score.
+    pub(crate) now: Timestamp,
+}
+
+impl Projection {
+    pub(crate) fn new(table: &'static TableSchema, projection: Option<&Vec<usize>>, now: Timestamp) -> Self {
+        let all = table.arrow(false);
+        match projection {
+            None => Self { table, columns: (0..table.columns.len()).collect(), schema: all, now },
+            Some(columns) => {
+                let fields: Vec<_> = columns.iter().map(|&column| all.fields()[column].clone()).collect();
+                let schema = std::sync::Arc::new(datafusion::arrow::datatypes::Schema::new(fields));
+                Self { table, columns: columns.clone(), schema, now }
+            }
+        }
+    }
+
+    /// A whole chunk; its columns are kept for the next scan, but for the one that changes with time.
+    pub(crate) fn chunk(&self, chunk: &RowChunk) -> Result<RecordBatch, ArrowError> {
+        let mut fields: Option<Vec<RowFields<'_>>> = None;
+        let mut build = |column: usize| {
+            let rows = fields.get_or_insert_with(|| {
+                chunk.entries().iter().filter_map(|(_, entry)| entry.fields(self.now)).collect()
+            });
+            tables::array(self.table.columns[column].ty, column, rows)
+        };
+        let is_task = std::ptr::eq(self.table.columns, tables::tasks::SCHEMA.columns);
+        let arrays = self.columns.iter().map(|&column| {
+            if is_task && column == tables::tasks::SCORE {
+                build(column)
+            } else {
+                chunk.derived().column(column, self.table.columns.len(), || build(column))
+            }
+        });
+        self.batch(arrays.collect(), chunk.entries().len())
+    }
+
+    /// Some rows, in the order given.
+    pub(crate) fn rows<'a>(
+        &self,
+        entries: impl Iterator<Item = &'a Entry>,
+    ) -> Result<RecordBatch, ArrowError> {
+        let rows: Vec<RowFields<'_>> = entries.filter_map(|entry| entry.fields(self.now)).collect();
+        let arrays =
+            self.columns.iter().map(|&column| tables::array(self.table.columns[column].ty, column, &rows));
+        self.batch(arrays.collect(), rows.len())
+    }
+
+    fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+    }
+}

@@ -31,9 +31,9 @@ use crate::beads;
 use crate::command::Command;
 use crate::rejection::Rejection;
 use crate::state::Work;
+use draft::Draft;
 #[cfg(test)]
 pub(crate) use run::backoff_ms;
-use draft::Draft;
 use store::{Context, Decision};
 
 /// Decides any command.

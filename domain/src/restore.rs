@@ -40,12 +40,10 @@ impl Work {
             }
             Row::Lease(row) => {
                 let node = self.intern(&row.task_id);
-                self.hold(node, &row);
+                // One that has ended says how far the fences have come, and no more.
+                self.list_lease(node, &row);
                 if row.status == LeaseStatus::Active {
                     self.leases.put(Version { row, from });
-                } else {
-                    // It says how far the fences have come, and no more.
-                    self.let_go(&row);
                 }
             }
         }

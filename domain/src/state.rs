@@ -14,7 +14,7 @@ pub use graph::DEPTH_MAX;
 pub(crate) use graph::{Ripple, Standing};
 pub(crate) use links::Side;
 
-use crate::rows::{Agent, Context, ProgressItem, Relationship, Run, Task, TaskGraph};
+use crate::rows::{Agent, Context, Lease, ProgressItem, Relationship, Run, Task, TaskGraph};
 use leases::Leases;
 use links::{Links, Relationships};
 use ready::{Place, Ready};
@@ -41,7 +41,7 @@ pub(crate) struct Node {
     links: Links,
     /// Its contexts, oldest first.
     contexts: Vec<(Timestamp, Text)>,
-    /// The lease that holds it, over or not, until its end is in the log.
+    /// The last lease there was. While it is among the active ones it holds the task.
     lease: Option<Text>,
     /// The last fence that was given out.
     fence: u64,
@@ -216,7 +216,8 @@ impl Node {
         self.task.as_ref().map(|version| &version.row)
     }
 
-    pub(crate) fn lease(&self) -> Option<&Text> {
+    /// The id of its last lease, active or not.
+    pub(crate) fn last_lease(&self) -> Option<&Text> {
         self.lease.as_ref()
     }
 
@@ -271,20 +272,12 @@ impl Work {
         self.runs.insert(version.row.id.clone(), version);
     }
 
-    /// This lease holds the task, if it is the newest.
-    pub(crate) fn hold(&mut self, node: NodeId, lease: &crate::rows::Lease) {
+    /// A lease of the task: its last one, unless there is one with a greater fence.
+    pub(crate) fn list_lease(&mut self, node: NodeId, lease: &Lease) {
         let node = self.at_mut(node);
         if lease.fence >= node.fence {
             node.fence = lease.fence;
             node.lease = Some(lease.id.clone());
-        }
-    }
-
-    /// This lease holds its task no longer.
-    pub(crate) fn let_go(&mut self, lease: &crate::rows::Lease) {
-        if let Some(node) = self.node_id(&lease.task_id) {
-            let node = self.at_mut(node);
-            node.lease.take_if(|held| *held == lease.id);
         }
     }
 }

@@ -11,7 +11,7 @@ use store::Text;
 
 /// The lease whose end is not in the log, over by the clock or not.
 pub(super) fn lease_of(draft: &Draft<'_>, task_id: &str) -> Option<Arc<Lease>> {
-    let id = draft.work.node(task_id)?.lease()?;
+    let id = draft.work.node(task_id)?.last_lease()?;
     let lease = &draft.work.leases.get(id)?.row;
     (!draft.has_ended(id)).then(|| Arc::clone(lease))
 }

@@ -29,7 +29,7 @@ impl Work {
         };
         let version = fold.version(lease);
         let lease = Arc::clone(&version.row);
-        self.hold(node, &lease);
+        self.list_lease(node, &lease);
         self.leases.put(version);
         fold.note(Table::Leases, lease.id.clone(), None, Some(Row::Lease(Arc::clone(&lease))));
         self.agent_seen(&lease.agent_id, fold);
@@ -60,7 +60,6 @@ impl Work {
             _ => LeaseStatus::Released,
         };
         let lease = Arc::new(Lease { status, updated_at: fold.time(), ..Lease::clone(&before.row) });
-        self.let_go(&lease);
         note(Some(before), &lease, fold);
         Some(())
     }

@@ -198,3 +198,60 @@ impl Iterator for Candidates<'_> {
         Some(head.node)
     }
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::time;
+    use store::{Decider, Event, EventId, Position, Revision};
+
+    #[test]
+    fn a_task_whose_time_has_come_goes_to_its_shelf_with_the_next_event() {
+        let mut work = Work::new();
+        let mut event = Event {
+            position: Position(1),
+            id: EventId(1),
+            stream: "task-a".into(),
+            revision: Revision(1),
+            kind: "TaskCreated".into(),
+            time: Timestamp(0),
+            data: format!(r#"{{"not_before":"{}"}}"#, time::format(Timestamp(5))).into(),
+            metadata: "{}".into(),
+            tags: Vec::new(),
+        };
+        work.evolve(&event, &mut Vec::new());
+        assert_eq!((work.ready.delayed.len(), work.ready.shelves.len()), (1, 0));
+        // Anybody's event will do: it tells the time.
+        (event.stream, event.kind) = ("mine".into(), "Seen".into());
+        event.time = Timestamp(4);
+        work.evolve(&event, &mut Vec::new());
+        assert_eq!(work.ready.delayed.len(), 1);
+        event.time = Timestamp(5);
+        work.evolve(&event, &mut Vec::new());
+        assert_eq!((work.ready.delayed.len(), work.ready.shelves.len()), (0, 1));
+        let agent: Text = "bob".into();
+        assert_eq!(work.candidates(&agent, &TextSet::default(), Timestamp(5)).count(), 1);
+    }
+
+    #[test]
+    fn empty_shelves_are_not_kept() {
+        let mut work = Work::new();
+        for (revision, data) in
+            [(1, r#"{"caps":["a"],"owner_agent_id":"bob"}"#), (2, r#"{"status":"completed"}"#)]
+        {
+            let event = Event {
+                position: Position(revision),
+                id: EventId(1),
+                stream: "task-a".into(),
+                revision: Revision(revision),
+                kind: if revision == 1 { "TaskCreated" } else { "TaskStatusChanged" }.into(),
+                time: Timestamp(0),
+                data: data.into(),
+                metadata: "{}".into(),
+                tags: Vec::new(),
+            };
+            work.evolve(&event, &mut Vec::new());
+            assert_eq!(work.ready.shelves.len(), usize::from(revision == 1));
+        }
+    }
+}

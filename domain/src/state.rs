@@ -1,8 +1,8 @@
 //! The state that commands are decided on: every task with its relationships, who holds what, and the
 //! index of what can be offered.
 //!
-//! Ended leases and runs are not here: nothing can happen to them any more. Of them only the last fence of
-//! each task remains.
+//! Ended leases and runs are not here: nothing can happen to them any more. Of them only the id and fence of
+//! the last lease of each task remain.
 
 mod bits;
 mod graph;

@@ -1,0 +1,102 @@
+//! GROUP BY and aggregates.
+
+use super::order::Key;
+use crate::functions::{Op, aggregate};
+use crate::lower::{self, Names};
+use crate::resolve::Scope;
+use crate::typed::{AggregateCall, Column, Expr, Kind};
+use crate::types::Type;
+use datafusion::common::{Column as PlanColumn, Result};
+use datafusion::logical_expr::{Expr as Plan, LogicalPlanBuilder};
+use grammar::{Code, Error};
+
+/// The keys and aggregates of a select. Columns of the grouped rows are the keys, then the aggregates.
+pub(super) struct Grouping {
+    keys: Vec<Expr>,
+    aggregates: Vec<(AggregateCall, Type)>,
+}
+
+impl Grouping {
+    /// The source that columns of grouped rows belong to.
+    pub(super) const SOURCE: usize = usize::MAX;
+
+    /// Where among the columns of grouped rows aggregates begin.
+    const FIRST_AGGREGATE: usize = 1 << 16;
+
+    /// Groups by these.
+    pub(super) fn new(keys: Vec<Expr>) -> Self {
+        let mut distinct: Vec<Expr> = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !distinct.contains(&key) {
+                distinct.push(key);
+            }
+        }
+        Self { keys: distinct, aggregates: Vec::new() }
+    }
+
+    /// What the plan calls a column of the grouped rows.
+    pub(super) fn plan_column(place: usize) -> Plan {
+        Plan::Column(PlanColumn::new_unqualified(Self::field(place)))
+    }
+
+    fn field(place: usize) -> String {
+        match place.checked_sub(Self::FIRST_AGGREGATE) {
+            Some(aggregate) => format!("#a{aggregate}"),
+            None => format!("#g{place}"),
+        }
+    }
+
+    fn column(place: usize, like: &Expr) -> Expr {
+        let column = Column { outer: 0, source: Self::SOURCE, column: place };
+        Expr { kind: Kind::Column(column), ..like.clone() }
+    }
+
+    /// An expression over the sources as one over the grouped rows; `not_grouped` where it needs a column
+    /// that has many values in a group.
+    pub(super) fn replace(&mut self, expr: Expr, scope: &Scope, errors: &mut Vec<Error>) -> Option<Expr> {
+        if let Some(place) = self.keys.iter().position(|key| *key == expr) {
+            return Some(Self::column(place, &expr));
+        }
+        match &expr.kind {
+            Kind::Aggregate(call) => {
+                let known = self.aggregates.iter().position(|(known, _)| *known == **call);
+                let place = known.unwrap_or_else(|| {
+                    self.aggregates.push(((**call).clone(), expr.ty));
+                    self.aggregates.len() - 1
+                });
+                Some(Self::column(Self::FIRST_AGGREGATE + place, &expr))
+            }
+            Kind::Column(column) if column.outer == 0 => {
+                let source = &scope.sources[column.source];
+                let name = &source.columns[column.column].name;
+                let message = format!("`{name}` is neither in GROUP BY nor inside an aggregate");
+                let hint = format!("add `{name}` to GROUP BY, or take any({name})");
+                errors.push(Error::new(Code::NotGrouped, expr.span, message).hint(hint));
+                None
+            }
+            _ => expr.map_children(&mut |child| self.replace(child, scope, errors).ok_or(())).ok(),
+        }
+    }
+
+    /// By group key, as the keys were written.
+    pub(super) fn default_order(&self) -> Vec<Key> {
+        self.keys.iter().enumerate().map(|(place, key)| Key::ascending(Self::column(place, key))).collect()
+    }
+
+    /// The plan's aggregate node.
+    pub(super) fn build(&self, plan: LogicalPlanBuilder, names: Names<'_>) -> Result<LogicalPlanBuilder> {
+        let keys = self.keys.iter().enumerate().map(|(place, key)| {
+            // Equal JSON is one group, however it was spelled.
+            let key = match key.ty {
+                Type::Json => Expr::apply(Op::Normal, vec![key.clone()], Type::Json, key.span),
+                _ => key.clone(),
+            };
+            lower::lower(&key, names).alias(Self::field(place))
+        });
+        let aggregates = self.aggregates.iter().enumerate().map(|(place, (call, ty))| {
+            let args = call.args.iter().map(|arg| lower::lower(arg, names)).collect();
+            aggregate::lower(call, args, *ty).alias(Self::field(Self::FIRST_AGGREGATE + place))
+        });
+        plan.aggregate(keys.collect::<Vec<_>>(), aggregates.collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,121 @@
+//! Statements to plans: one file per clause.
+
+mod claim;
+mod describe;
+mod explain;
+mod from;
+mod group;
+mod limit;
+mod moment;
+mod next_task;
+mod order;
+mod select;
+mod statement;
+mod subscribe;
+mod subselect;
+#[cfg(test)]
+mod test;
+
+pub use claim::{CLAIM_LIMIT_MAX, Claim, LEASE_MS_MAX, LEASE_MS_MIN, claim};
+pub use describe::{describe, show_tables};
+pub use explain::explain;
+pub use next_task::next_task;
+pub use select::select;
+pub use statement::{Command, statement};
+pub use subscribe::{EventFilter, Start, Subscription, subscribe};
+pub(crate) use subselect::SubSelect;
+
+use crate::tables::TableSchema;
+use crate::types::Type;
+use datafusion::catalog::TableProvider;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use grammar::{Code, Error, Span};
+use std::sync::Arc;
+use store::{Position, Timestamp};
+
+/// What a plan needs to know of the world, pinned at one head.
+pub trait Catalog {
+    /// The table of that name.
+    fn schema(&self, table: &str) -> Option<&'static TableSchema>;
+
+    /// The names of all tables.
+    fn table_names(&self) -> &'static [&'static str];
+
+    /// The position and time a moment stands for.
+    ///
+    /// # Errors
+    /// `moment_after_head`, and whatever else a moment can be wrong about.
+    fn moment(&self, moment: &grammar::ast::Moment) -> Result<AsOf, Error>;
+
+    /// The pinned head; its time is the statement's now.
+    fn present(&self) -> AsOf;
+
+    /// The rows of a table at a version. Its Arrow schema is the table's columns in order; for
+    /// [`TableVersion::History`] those of [`crate::tables::HISTORY_COLUMNS`] follow.
+    ///
+    /// # Errors
+    /// When the version cannot be read; the caller puts the place.
+    fn provider(
+        &self,
+        table: &'static TableSchema,
+        version: TableVersion,
+    ) -> Result<Arc<dyn TableProvider>, Error>;
+
+    /// The work an agent could take (without one: unassigned work only), in the columns of `next_task`.
+    ///
+    /// # Errors
+    /// As [`Catalog::provider`].
+    fn next_task(&self, agent: Option<&str>, at: AsOf) -> Result<Arc<dyn TableProvider>, Error>;
+}
+
+/// A moment of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// After the event there; zero is before the first.
+    pub position: Position,
+    /// What `now()` gives then.
+    pub time: Timestamp,
+    /// Whether this is the pinned head.
+    pub is_head: bool,
+}
+
+/// Which rows in time a scan gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableVersion {
+    /// Those of a moment.
+    At(AsOf),
+    /// Every version that began up to a moment.
+    History {
+        /// Which.
+        upto: AsOf,
+    },
+}
+
+/// A statement that gives rows, ready to run.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its plan. The names of its fields are those of `columns`.
+    pub plan: LogicalPlan,
+    /// Its columns.
+    pub columns: Vec<OutputColumn>,
+    /// The moment it speaks of.
+    pub at: AsOf,
+}
+
+/// A column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// An error of DataFusion while a plan is built. Nothing a statement says should lead here; if it does, the
+/// statement is refused where it stands.
+fn planning(error: &DataFusionError, span: Span) -> Error {
+    crate::error::runtime_error(error).unwrap_or_else(|| {
+        Error::new(Code::NotAllowed, span, format!("this cannot be planned: {}", error.strip_backtrace()))
+    })
+}

@@ -1,0 +1,421 @@
+//! SELECT: its clauses put together.
+
+use super::group::Grouping;
+use super::moment::Moments;
+use super::order::{CarriedKey, Key};
+use super::{Catalog, OutputColumn, Planned, limit, planning};
+use crate::functions::Op;
+use crate::lower;
+use crate::params::{Binding, Params};
+use crate::resolve::{Resolver, Scope, SelectAliases};
+use crate::typed::{Column, Expr};
+use crate::types::Type;
+use datafusion::common::Result as Built;
+use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder};
+use grammar::ast::{self, Cte, ExprKind, Select, SelectItem};
+use grammar::{Code, Error, Span};
+use rustc_hash::FxHashSet;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Plans a select.
+///
+/// # Errors
+/// Everything that is wrong with it, in order of place.
+pub fn select(select: &Select, catalog: &dyn Catalog, params: &Params) -> Result<Planned, Vec<Error>> {
+    let binding = Binding::new(params);
+    let mut errors = Vec::new();
+    let moments = Moments::of_select(select, catalog).unwrap_or_else(|error| {
+        errors.push(error);
+        let at = catalog.present();
+        Moments { at, said: None, now: at.time.0 }
+    });
+    let planner = Planner::new(catalog, &binding, moments).with(&select.with, &mut errors);
+    let relation = planner.select(select, None, Ordering::Outermost, &mut errors);
+    errors.extend(binding.unused(select.span));
+    match relation {
+        Some(relation) if errors.is_empty() => {
+            Ok(Planned { plan: relation.plan, columns: relation.columns, at: moments.at })
+        }
+        _ => Err(told_once(errors)),
+    }
+}
+
+/// Errors in order of place, each once: a WITH name that is wrong is wrong wherever it is used.
+fn told_once(mut errors: Vec<Error>) -> Vec<Error> {
+    errors.sort_by_key(|error| error.span.start);
+    let mut known = FxHashSet::default();
+    errors.retain(|error| known.insert((error.code, error.span, error.message.clone())));
+    errors
+}
+
+/// What the rows of a select are ordered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ordering {
+    /// For the client: sorted.
+    Outermost,
+    /// For a select around it: it carries its order in hidden columns, and is sorted only if LIMIT needs it.
+    Carried,
+    /// For IN and EXISTS: only LIMIT asks for order.
+    Membership,
+}
+
+/// A planned select.
+pub(super) struct Relation {
+    pub(super) plan: LogicalPlan,
+    pub(super) columns: Vec<OutputColumn>,
+    /// The order of its rows, for a select around it.
+    pub(super) order: Vec<CarriedKey>,
+}
+
+/// What a statement's selects share.
+#[derive(Clone)]
+pub(super) struct Planner<'a> {
+    pub(super) catalog: &'a dyn Catalog,
+    pub(super) params: &'a Binding<'a>,
+    pub(super) moments: Moments,
+    /// The WITH names that can be used here.
+    pub(super) with: &'a [Cte],
+    /// Sources so far.
+    pub(super) sources: Rc<Cell<usize>>,
+    /// Names given to sources inside the plan so far.
+    pub(super) relations: Rc<Cell<usize>>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(catalog: &'a dyn Catalog, params: &'a Binding<'a>, moments: Moments) -> Self {
+        Self { catalog, params, moments, with: &[], sources: Rc::default(), relations: Rc::default() }
+    }
+
+    /// The same with WITH names, each planned once so that one that is wrong is told even if it is not used.
+    fn with(mut self, with: &'a [Cte], errors: &mut Vec<Error>) -> Self {
+        for (place, cte) in with.iter().enumerate() {
+            self.with = &with[..place];
+            if self.with_name(&cte.name.name).is_some() {
+                let message = format!("two WITH names are `{}`", cte.name.name);
+                errors.push(Error::new(Code::AmbiguousColumn, cte.name.span, message));
+            }
+            let _ = self.select(&cte.select, None, Ordering::Carried, errors);
+        }
+        self.with = with;
+        self.sources.set(0);
+        self
+    }
+
+    /// The select a WITH name stands for, and its place.
+    pub(super) fn with_name(&self, name: &str) -> Option<(usize, &'a Select)> {
+        let place = self.with.iter().position(|cte| cte.name.name == name)?;
+        Some((place, &self.with[place].select))
+    }
+
+    /// The planner a WITH name's select sees: only the names before it.
+    pub(super) fn before_with(&self, place: usize) -> Self {
+        Self { with: &self.with[..place], ..self.clone() }
+    }
+
+    /// Plans a select; `outer` is the scope of the select around it, if its columns may be used.
+    pub(super) fn select(
+        &self,
+        select: &Select,
+        outer: Option<&Scope>,
+        ordering: Ordering,
+        errors: &mut Vec<Error>,
+    ) -> Option<Relation> {
+        let from = self.from(&select.from, outer, errors);
+        let limit = limit::rows(select.limit.as_ref(), "LIMIT", self.params);
+        let limit = limit.map_err(|error| errors.push(error));
+        let offset = limit::rows(select.offset.as_ref(), "OFFSET", self.params);
+        let offset = offset.map_err(|error| errors.push(error));
+        let (scope, below) = from?;
+        let before = errors.len();
+
+        let filter = select.filter.as_ref().map(|filter| {
+            let mut resolver = self.resolver(&scope, errors);
+            resolver.outer = outer;
+            resolver.aggregates = Err("WHERE");
+            resolver.filter(filter)
+        });
+        let items = self.items(&select.items, &scope, errors);
+        let named: Vec<(String, Option<Expr>)> =
+            items.iter().map(|item| (item.name.clone(), item.expr.clone())).collect();
+        let groups: Vec<Option<Expr>> = select
+            .group_by
+            .iter()
+            .map(|key| {
+                let mut resolver = self.resolver(&scope, errors);
+                resolver.aliases = Some(SelectAliases { items: &named, first: false });
+                resolver.aggregates = Err("GROUP BY");
+                refuse_number(key, "GROUP BY", resolver.errors)?;
+                resolver.expr(key)
+            })
+            .collect();
+        let having = select.having.as_ref().map(|having| {
+            let mut resolver = self.resolver(&scope, errors);
+            resolver.aliases = Some(SelectAliases { items: &named, first: false });
+            resolver.filter(having)
+        });
+        let keys: Vec<Option<Key>> = select
+            .order_by
+            .iter()
+            .map(|item| {
+                let mut resolver = self.resolver(&scope, errors);
+                resolver.aliases = Some(SelectAliases { items: &named, first: true });
+                refuse_number(&item.expr, "ORDER BY", resolver.errors)?;
+                resolver.expr(&item.expr).map(|expr| Key::written(item, expr))
+            })
+            .collect();
+        if errors.len() > before {
+            return None;
+        }
+        let mut items: Vec<(String, Expr)> =
+            items.into_iter().map(|item| Some((item.name, item.expr?))).collect::<Option<_>>()?;
+        let groups: Vec<Expr> = groups.into_iter().collect::<Option<_>>()?;
+        let mut keys: Vec<Key> = keys.into_iter().collect::<Option<_>>()?;
+        let (mut having, filter) = (having.flatten(), filter.flatten());
+        let (limit, offset) = (limit.ok()?, offset.ok()?.unwrap_or(0));
+        let is_cut = limit.is_some() || offset > 0;
+
+        // Grouping replaces aggregates and keys by columns of the grouped rows.
+        let is_grouped = !groups.is_empty()
+            || select.having.is_some()
+            || items.iter().any(|(_, item)| item.has_aggregate())
+            || keys.iter().any(|key| key.expr.has_aggregate());
+        let mut grouping = None;
+        if is_grouped {
+            let mut found = Grouping::new(groups);
+            for (_, item) in &mut items {
+                *item = found.replace(item.clone(), &scope, errors)?;
+            }
+            for key in &mut keys {
+                key.expr = found.replace(key.expr.clone(), &scope, errors)?;
+            }
+            if let Some(filter) = having.take() {
+                having = Some(found.replace(filter, &scope, errors)?);
+            }
+            if errors.len() > before {
+                return None;
+            }
+            grouping = Some(found);
+        }
+        if outer.is_some()
+            && (is_grouped || select.distinct || is_cut)
+            && filter.as_ref().is_some_and(uses_outer)
+        {
+            let message = "a sub-select that uses columns of the select around it has only FROM and WHERE";
+            errors.push(Error::new(Code::NotAllowed, select.span, message));
+            return None;
+        }
+        if select.distinct {
+            for (_, item) in &mut items {
+                if item.ty == Type::Json {
+                    let span = item.span;
+                    *item = Expr::apply(Op::Normal, vec![item.clone()], Type::Json, span);
+                }
+            }
+            let lost = keys.iter().find(|key| {
+                let normal = Expr::apply(Op::Normal, vec![key.expr.clone()], Type::Json, key.expr.span);
+                !items.iter().any(|(_, item)| *item == key.expr || *item == normal)
+            });
+            if let Some(key) = lost {
+                let message = "with DISTINCT, rows can be ordered only by what is selected";
+                errors.push(Error::new(Code::NotAllowed, key.expr.span, message));
+                return None;
+            }
+        }
+        // What the clauses leave open the default order settles.
+        let defaults = match &grouping {
+            _ if select.distinct => items.iter().map(|(_, item)| Key::ascending(item.clone())).collect(),
+            Some(grouping) => grouping.default_order(),
+            None => self.default_order(&scope),
+        };
+        for key in defaults {
+            if !keys.iter().any(|known| known.expr == key.expr) {
+                keys.push(key);
+            }
+        }
+        let parts = Parts { filter, grouping, having, items, keys, distinct: select.distinct, limit, offset };
+        let built = self.build(parts, &scope, outer, below, ordering, is_cut);
+        built.map_err(|error| errors.push(planning(&error, select.span))).ok()
+    }
+
+    /// The plan of a select whose parts are known.
+    fn build(
+        &self,
+        parts: Parts,
+        scope: &Scope,
+        outer: Option<&Scope>,
+        below: LogicalPlan,
+        ordering: Ordering,
+        is_cut: bool,
+    ) -> Built<Relation> {
+        let names = |column: Column, _: Type| match column.source {
+            Grouping::SOURCE => Grouping::plan_column(column.column),
+            _ => scope.plan_column(column, outer),
+        };
+        let mut plan = LogicalPlanBuilder::from(below);
+        if let Some(filter) = parts.filter {
+            plan = lower::filter(plan, lower::lower_filter(filter, &names))?;
+        }
+        if let Some(grouping) = &parts.grouping {
+            plan = grouping.build(plan, &names)?;
+        }
+        if let Some(having) = parts.having {
+            plan = lower::filter(plan, lower::lower_filter(having, &names))?;
+        }
+        let columns: Vec<OutputColumn> =
+            parts.items.iter().map(|(name, item)| OutputColumn { name: name.clone(), ty: item.ty }).collect();
+        let outputs: Vec<Plan> =
+            parts.items.iter().map(|(name, item)| lower::lower(item, &names).alias(name)).collect();
+        let is_sorted = is_cut || ordering == Ordering::Outermost;
+        let sort =
+            |plan: LogicalPlanBuilder, keys: &[Key], names: lower::Names<'_>| -> Built<LogicalPlanBuilder> {
+                if !is_sorted || keys.is_empty() {
+                    return if is_cut { plan.limit(parts.offset, parts.limit) } else { Ok(plan) };
+                }
+                let plan = plan.sort(keys.iter().map(|key| key.lower(names)))?;
+                if is_cut { plan.limit(parts.offset, parts.limit) } else { Ok(plan) }
+            };
+        if parts.distinct {
+            plan = plan.project(outputs)?.distinct()?;
+            let by_output: Vec<Key> = parts.keys.iter().map(|key| key.of_output(&parts.items)).collect();
+            let output_names = |column: Column, _: Type| {
+                Plan::Column(datafusion::common::Column::new_unqualified(&columns[column.column].name))
+            };
+            plan = sort(plan, &by_output, &output_names)?;
+            let order = if ordering == Ordering::Carried {
+                let kept = columns
+                    .iter()
+                    .map(|column| Plan::Column(datafusion::common::Column::new_unqualified(&column.name)));
+                let (hidden, order) = super::order::carry(&by_output, &output_names);
+                plan = plan.project(kept.chain(hidden))?;
+                order
+            } else {
+                Vec::new()
+            };
+            return Ok(Relation { plan: plan.build()?, columns, order });
+        }
+        plan = sort(plan, &parts.keys, &names)?;
+        let (hidden, order) = match ordering {
+            Ordering::Carried => super::order::carry(&parts.keys, &names),
+            Ordering::Outermost | Ordering::Membership => (Vec::new(), Vec::new()),
+        };
+        let plan = plan.project(outputs.into_iter().chain(hidden))?.build()?;
+        Ok(Relation { plan, columns, order })
+    }
+
+    fn resolver<'r>(&'r self, scope: &'r Scope, errors: &'r mut Vec<Error>) -> Resolver<'r> {
+        let mut resolver = Resolver::new(scope, self.params, errors);
+        resolver.now = Some(self.moments.now);
+        resolver.aggregates = Ok(());
+        resolver.subselects = Ok(self);
+        resolver
+    }
+
+    /// The select list: stars written out, names as written, repeated ones numbered.
+    fn items(&self, items: &[SelectItem], scope: &Scope, errors: &mut Vec<Error>) -> Vec<Item> {
+        let mut found: Vec<Item> = Vec::with_capacity(items.len());
+        let mut names = Names::default();
+        let star = |source: usize, span: Span, found: &mut Vec<Item>, names: &mut Names| {
+            for (column, named) in scope.sources[source].visible() {
+                let expr = crate::resolve::column(scope, source, column, span);
+                found.push(Item { name: names.unique(&named.name), expr: Some(expr) });
+            }
+        };
+        for item in items {
+            match item {
+                SelectItem::Star(span) => {
+                    for source in 0..scope.sources.len() {
+                        star(source, *span, &mut found, &mut names);
+                    }
+                }
+                SelectItem::QualifiedStar(ident) => match scope.source(&ident.name) {
+                    Some(source) => star(source, ident.span, &mut found, &mut names),
+                    None => {
+                        let message = format!("no source is called `{}`", ident.name);
+                        let error = Error::new(Code::UnknownTable, ident.span, message);
+                        let known: Vec<&str> =
+                            scope.sources.iter().map(|source| source.name.as_str()).collect();
+                        errors.push(error.hint(format!("the sources are {}", known.join(", "))));
+                    }
+                },
+                SelectItem::Expr { expr, alias, written } => {
+                    let name = match (alias, &expr.kind) {
+                        (Some(alias), _) => &alias.name,
+                        (None, ExprKind::Name(ident)) => &ident.name,
+                        _ => written,
+                    };
+                    let mut resolver = self.resolver(scope, errors);
+                    let resolved = resolver.expr(expr);
+                    found.push(Item { name: names.unique(name), expr: resolved });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// One item of a select list; without expression when that was wrong.
+struct Item {
+    name: String,
+    expr: Option<Expr>,
+}
+
+/// A select whose names are resolved.
+struct Parts {
+    filter: Option<Expr>,
+    grouping: Option<Grouping>,
+    having: Option<Expr>,
+    items: Vec<(String, Expr)>,
+    keys: Vec<Key>,
+    distinct: bool,
+    limit: Option<usize>,
+    offset: usize,
+}
+
+/// The names of a select's columns, each given once.
+#[derive(Default)]
+struct Names {
+    given: FxHashSet<String>,
+}
+
+impl Names {
+    /// `name`, or the first of `name_2`, `name_3` … that is free.
+    fn unique(&mut self, name: &str) -> String {
+        let free = std::iter::once(name.to_owned())
+            .chain((2..).map(|number: u32| format!("{name}_{number}")))
+            .find(|name| !self.given.contains(name));
+        let free = free.unwrap_or_default();
+        self.given.insert(free.clone());
+        free
+    }
+}
+
+fn uses_outer(expr: &Expr) -> bool {
+    expr.any(&|expr| matches!(expr.kind, crate::typed::Kind::Column(Column { outer: 1.., .. })))
+}
+
+/// `ORDER BY 1` would order by the number one: nobody means that.
+fn refuse_number(expr: &ast::Expr, clause: &str, errors: &mut Vec<Error>) -> Option<()> {
+    if expr.as_literal().is_none() {
+        return Some(());
+    }
+    let message = format!("{clause} takes expressions; a constant is the same for every row");
+    errors.push(Error::new(Code::NotAllowed, expr.span, message).hint("write the name of the column"));
+    None
+}
+
+impl Scope {
+    /// A column as the plan calls it.
+    pub(super) fn plan_column(&self, column: Column, outer: Option<&Scope>) -> Plan {
+        let scope = match (column.outer, outer) {
+            (0, _) | (_, None) => self,
+            (_, Some(outer)) => outer,
+        };
+        let named = &scope.sources[column.source].columns[column.column];
+        match column.outer {
+            0 => Plan::Column(named.plan.clone()),
+            _ => Plan::OuterReferenceColumn(Arc::new(named.ty.field(&named.plan.name)), named.plan.clone()),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Any statement.
+
+use super::{Catalog, Claim, Planned, Subscription};
+use crate::params::Params;
+use grammar::ast::{Statement, StatementKind};
+use grammar::{Code, Error};
+
+/// What a statement asks for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Rows.
+    Query(Box<Planned>),
+    /// Work, taken.
+    Claim(Claim),
+    /// Events as they come.
+    Subscribe(Subscription),
+}
+
+/// Plans a statement.
+///
+/// # Errors
+/// Everything that is wrong with it; the first leads.
+pub fn statement(
+    statement: &Statement,
+    catalog: &dyn Catalog,
+    params: &Params,
+) -> Result<Command, Vec<Error>> {
+    let query = |planned: Planned| Command::Query(Box::new(planned));
+    let later = |what: &str| {
+        let message = format!("{what} is not part of this version");
+        Err(vec![Error::new(Code::NotAllowed, statement.span, message)])
+    };
+    match &statement.kind {
+        StatementKind::Select(select) => super::select(select, catalog, params).map(query),
+        StatementKind::NextTask(next) => super::next_task(next, catalog, params).map(query),
+        StatementKind::Claim(claim) => super::claim(claim, catalog, params).map(Command::Claim),
+        StatementKind::Subscribe(subscribe) => {
+            super::subscribe(subscribe, catalog, params).map(Command::Subscribe)
+        }
+        StatementKind::ShowTables => super::show_tables(catalog, params, statement.span).map(query),
+        StatementKind::Describe(table) => super::describe(table, catalog, params).map(query),
+        StatementKind::Explain(explain) => {
+            super::explain(explain, catalog, params, statement.span).map(query)
+        }
+        StatementKind::CreateProjection { .. } => later("CREATE PROJECTION"),
+        StatementKind::DropProjection(_) => later("DROP PROJECTION"),
+    }
+}

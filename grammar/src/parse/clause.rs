@@ -1,8 +1,9 @@
 //! Clauses.
 
-use super::{Builder, Pair, Result, Rule, child, misplaced};
+use super::{Builder, Pair, Result, Rule, child, misplaced, syntax};
 use crate::ast::{
-    Expr, FromClause, Join, JoinKind, Moment, MomentKind, OrderItem, SelectItem, Source, SourceKind, Version,
+    Expr, ExprKind, FromClause, Join, JoinKind, Moment, MomentKind, OrderItem, SelectItem, Source,
+    SourceKind, Version,
 };
 use crate::{Code, Error, Span};
 use std::time::Duration;
@@ -14,13 +15,15 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::star => return Ok(SelectItem::Star(span)),
-                Rule::qualified_star => {
-                    let name = part.into_inner().next().ok_or_else(|| misplaced(span))?;
-                    return Ok(SelectItem::QualifiedStar(self.ident(&name)?));
-                }
                 Rule::expr => {
                     self.written(self.span(&part)).clone_into(&mut written);
                     expr = Some(self.expr(part)?);
+                }
+                Rule::dot_star => {
+                    return match expr {
+                        Some(Expr { kind: ExprKind::Name(name), .. }) => Ok(SelectItem::QualifiedStar(name)),
+                        _ => Err(syntax(span, "only the name of a table stands before `.*`")),
+                    };
                 }
                 Rule::label => alias = Some(self.ident(&part)?),
                 _ => {}
@@ -48,9 +51,7 @@ impl Builder<'_> {
         let (mut kind, mut source, mut on) = (JoinKind::Inner, None, None);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::join_kind if part.as_str().trim_ascii().eq_ignore_ascii_case("left") => {
-                    kind = JoinKind::Left;
-                }
+                Rule::kw_left => kind = JoinKind::Left,
                 Rule::source => source = Some(self.source(part)?),
                 Rule::expr => on = Some(self.expr(part)?),
                 _ => {}

@@ -118,22 +118,24 @@ impl Builder<'_> {
         }
     }
 
-    /// A sign and its right operand.
+    /// A sign or words, and the right operand.
     fn compared(&mut self, left: Built, test: Pair<'_>) -> Result<Built> {
         let whole = self.span(&test);
-        let mut negated = false;
-        let mut op = None;
+        let (mut op, mut is_modified) = (None, false);
         let mut op_span: Option<Span> = None;
         for part in test.into_inner() {
+            let span = self.span(&part);
             if part.as_rule() == Rule::operand {
                 let right = self.operand(part)?;
                 let (Some(op), Some(op_span)) = (op, op_span) else { return Err(misplaced(whole)) };
                 return binary((op, op_span), left, right);
             }
-            let span = self.span(&part);
             op_span = Some(op_span.map_or(span, |start| start.to(span)));
-            negated |= part.as_rule() == Rule::kw_not;
-            op = comparison_sign(part.as_rule(), negated).or(op);
+            is_modified |= matches!(part.as_rule(), Rule::kw_not | Rule::kw_proper);
+            op = match part.as_rule() {
+                Rule::compare_sign => comparison_sign(self.written(span)),
+                keyword => comparison_word(keyword, is_modified).or(op),
+            };
         }
         Err(misplaced(whole))
     }
@@ -150,7 +152,7 @@ impl Builder<'_> {
                     let operand = self.negated(part, &mut minuses)?;
                     calculation.operands.push(operand);
                 }
-                sign => calculation.sign(sign, span)?,
+                _ => calculation.sign(self.written(span), span)?,
             }
         }
         calculation.finish()
@@ -357,8 +359,8 @@ struct Calculation {
 }
 
 impl Calculation {
-    fn sign(&mut self, rule: Rule, span: Span) -> Result<()> {
-        let op = value_sign(rule).ok_or_else(|| misplaced(span))?;
+    fn sign(&mut self, written: &str, span: Span) -> Result<()> {
+        let op = value_sign(written).ok_or_else(|| misplaced(span))?;
         let level = Precedence::of(op);
         while self.signs.last().is_some_and(|(before, _)| Precedence::of(*before) >= level) {
             self.reduce()?;
@@ -410,44 +412,58 @@ fn is_negated(test: &Pair<'_>) -> bool {
     test.clone().into_inner().take(2).any(|part| part.as_rule() == Rule::kw_not)
 }
 
-/// The sign of a comparison.
-fn comparison_sign(rule: Rule, negated: bool) -> Option<BinaryOp> {
-    Some(match (rule, negated) {
-        (Rule::equal, _) => BinaryOp::Equal,
-        (Rule::not_equal, _) => BinaryOp::NotEqual,
-        (Rule::less, _) => BinaryOp::Less,
-        (Rule::less_equal, _) => BinaryOp::LessOrEqual,
-        (Rule::greater, _) => BinaryOp::Greater,
-        (Rule::greater_equal, _) => BinaryOp::GreaterOrEqual,
-        (Rule::subset, _) => BinaryOp::Subset,
-        (Rule::superset, _) => BinaryOp::Superset,
-        (Rule::proper_subset, _) => BinaryOp::ProperSubset,
-        (Rule::proper_superset, _) => BinaryOp::ProperSuperset,
-        (Rule::in_sign, _) | (Rule::kw_in, false) => BinaryOp::In,
-        (Rule::not_in_sign, _) | (Rule::kw_in, true) => BinaryOp::NotIn,
-        (Rule::overlaps, _) => BinaryOp::Overlaps,
+/// The comparison that a keyword makes, after NOT or PROPER if `is_modified`.
+fn comparison_word(keyword: Rule, is_modified: bool) -> Option<BinaryOp> {
+    Some(match (keyword, is_modified) {
+        (Rule::kw_in, false) => BinaryOp::In,
+        (Rule::kw_in, true) => BinaryOp::NotIn,
         (Rule::kw_like, false) => BinaryOp::Like,
         (Rule::kw_like, true) => BinaryOp::NotLike,
         (Rule::kw_ilike, false) => BinaryOp::ILike,
         (Rule::kw_ilike, true) => BinaryOp::NotILike,
         (Rule::kw_matches, false) => BinaryOp::Matches,
         (Rule::kw_matches, true) => BinaryOp::NotMatches,
+        (Rule::kw_subset, false) => BinaryOp::Subset,
+        (Rule::kw_subset, true) => BinaryOp::ProperSubset,
+        (Rule::kw_superset, false) => BinaryOp::Superset,
+        (Rule::kw_superset, true) => BinaryOp::ProperSuperset,
+        (Rule::kw_overlaps, _) => BinaryOp::Overlaps,
+        _ => return None,
+    })
+}
+
+/// The sign of a comparison.
+fn comparison_sign(written: &str) -> Option<BinaryOp> {
+    Some(match written {
+        "=" => BinaryOp::Equal,
+        "!=" | "<>" | "≠" => BinaryOp::NotEqual,
+        "<" => BinaryOp::Less,
+        "<=" | "≤" => BinaryOp::LessOrEqual,
+        ">" => BinaryOp::Greater,
+        ">=" | "≥" => BinaryOp::GreaterOrEqual,
+        "⊆" | "<@" => BinaryOp::Subset,
+        "⊇" | "@>" => BinaryOp::Superset,
+        "⊂" => BinaryOp::ProperSubset,
+        "⊃" => BinaryOp::ProperSuperset,
+        "∈" => BinaryOp::In,
+        "∉" => BinaryOp::NotIn,
+        "&&" => BinaryOp::Overlaps,
         _ => return None,
     })
 }
 
 /// The sign of an operation that gives a value.
-fn value_sign(rule: Rule) -> Option<BinaryOp> {
-    Some(match rule {
-        Rule::multiply => BinaryOp::Multiply,
-        Rule::divide => BinaryOp::Divide,
-        Rule::modulo => BinaryOp::Modulo,
-        Rule::add => BinaryOp::Add,
-        Rule::subtract => BinaryOp::Subtract,
-        Rule::concat => BinaryOp::Concat,
-        Rule::intersect => BinaryOp::Intersect,
-        Rule::union => BinaryOp::Union,
-        Rule::difference => BinaryOp::Difference,
+fn value_sign(written: &str) -> Option<BinaryOp> {
+    Some(match written {
+        "*" => BinaryOp::Multiply,
+        "/" => BinaryOp::Divide,
+        "%" => BinaryOp::Modulo,
+        "+" => BinaryOp::Add,
+        "-" | "−" => BinaryOp::Subtract,
+        "||" => BinaryOp::Concat,
+        "∩" | "&" => BinaryOp::Intersect,
+        "∪" | "|" => BinaryOp::Union,
+        "∖" | "\\" => BinaryOp::Difference,
         _ => return None,
     })
 }

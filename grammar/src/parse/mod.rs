@@ -77,9 +77,17 @@ impl<'t> Builder<'t> {
         Self { text, tokens, tallest: 0, own_moment: None }
     }
 
-    /// Where a pair stands. pest counts blanks before an absent optional part to the pair; they are cut off.
+    /// Where a pair stands. pest counts blanks and comments before an absent optional part to the pair; they
+    /// are cut off.
     fn span(&self, pair: &Pair<'_>) -> Span {
         let span = pair.as_span();
+        let bytes = self.text.as_bytes();
+        // Blanks end with one, a comment ends before a line feed or the end: any other pair ends with a token.
+        let is_exact = span.as_str().ends_with(|last: char| !last.is_ascii_whitespace())
+            && bytes.get(span.end()).is_some_and(|next| *next != b'\n');
+        if is_exact {
+            return Span::new(span.start(), span.end());
+        }
         let after = self.tokens.partition_point(|token| token.span.end <= span.end());
         let end = self.tokens[..after].last().map_or(span.end(), |token| token.span.end);
         Span::new(span.start(), end.max(span.start()))

@@ -50,7 +50,7 @@ pub(super) fn reserved(refusal: &Refusal<'_>) -> Error {
 }
 
 fn reserved_name(refusal: &Refusal<'_>) -> Option<Error> {
-    let wants_name = refusal.is_before_operand() || refusal.expects(Rule::name);
+    let wants_name = refusal.is_before_operand() || refusal.is_before_name();
     if wants_name && is_name_meant(refusal) {
         return Some(reserved(refusal));
     }
@@ -65,7 +65,7 @@ fn reserved_name(refusal: &Refusal<'_>) -> Option<Error> {
             error
         });
     }
-    if refusal.expects(Rule::name) && !refusal.is_before_operand() {
+    if refusal.is_before_name() && !refusal.is_before_operand() {
         let after = refusal.before(1).to_ascii_uppercase();
         let error = refusal.expected(format_args!("a name after {after}"));
         return Some(match refusal.kind(refusal.at) {

@@ -98,7 +98,7 @@ impl<'t> Refusal<'t> {
 
     /// Whether a value ended just before: a sign or a further clause could have followed.
     fn is_after_operand(&self) -> bool {
-        self.expects(Rule::multiply)
+        self.expects(Rule::value_sign)
     }
 
     /// Whether a value should have begun.
@@ -106,6 +106,11 @@ impl<'t> Refusal<'t> {
         [Rule::expr, Rule::operand, Rule::path, Rule::select_item, Rule::predicate_text]
             .iter()
             .any(|rule| self.expects(*rule))
+    }
+
+    /// Whether a name should have stood here, and not just any word.
+    fn is_before_name(&self) -> bool {
+        self.expects(Rule::name) || self.expects(Rule::quoted) && !self.expects(Rule::word)
     }
 
     /// The refused token as an error names it.
@@ -172,7 +177,7 @@ impl<'t> Refusal<'t> {
         let mut keywords = Vec::new();
         for rule in self.expected {
             match rule {
-                Rule::tested => keywords.extend([
+                Rule::tested | Rule::compare_sign => keywords.extend([
                     "IS",
                     "IN",
                     "LIKE",

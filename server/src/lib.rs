@@ -1,1 +1,34 @@
-//! placeholder
+//! agentpm: an event store for teams of software agents. The daemon, its HTTP and WebSocket API, and the
+//! command line that talks to it.
+//!
+//! The only crate that knows axum and JSON on the wire. A request comes in by `http::front`, is read by
+//! `wire`, becomes a `domain::Command`, a raw append or a query, and its outcome is written by `wire` again.
+
+mod app;
+mod auth;
+mod cli;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod context;
+mod error;
+mod failure;
+mod follow;
+mod http;
+mod import;
+mod listen;
+mod server;
+mod sse;
+mod telemetry;
+mod timers;
+mod wire;
+mod ws;
+
+use std::process::ExitCode;
+
+/// Runs the program with this process's arguments and environment, and gives what it exits with.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,134 @@
+//! What every request needs: the engine, the policy, the gate before the writer, the way down.
+
+use crate::auth::Policy;
+use crate::clock;
+use crate::context::Provenance;
+use crate::error::Error;
+use domain::{Command, Outcome, Work};
+use query::Engine;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Append, Appended, Context, Done, Store, Text};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The application as handlers see it.
+pub(crate) type Shared = Arc<App>;
+
+/// The application.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Queries, and the store beneath.
+    pub(crate) engine: Engine,
+    /// Who is let in over TCP.
+    pub(crate) policy: Policy,
+    /// What every write passes.
+    pub(crate) gate: Gate,
+    /// Cancelled when the server is to stop.
+    pub(crate) stop: CancellationToken,
+    /// Connections and sockets still open.
+    pub(crate) open: TaskTracker,
+}
+
+impl App {
+    /// An application on an open engine.
+    pub(crate) fn new(engine: Engine, policy: Policy) -> Shared {
+        Arc::new(Self {
+            engine,
+            policy,
+            gate: Gate::default(),
+            stop: CancellationToken::new(),
+            open: TaskTracker::new(),
+        })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Store<Work> {
+        self.engine.store()
+    }
+
+    /// Carries out a command; its events say who asked and why.
+    ///
+    /// # Errors
+    /// What the model or the writer says against it.
+    pub(crate) async fn execute(&self, by: &Provenance, command: Command) -> Result<Done<Outcome>, Error> {
+        let _entered = self.gate.enter()?;
+        Ok(self.store().execute(context(by), command).await?)
+    }
+
+    /// Appends events as they are.
+    ///
+    /// # Errors
+    /// What the append's own conditions or the writer say against it.
+    pub(crate) async fn append(&self, by: &Provenance, append: Append) -> Result<Appended, Error> {
+        let _entered = self.gate.enter()?;
+        Ok(self.store().append(context(by), append).await?)
+    }
+
+    /// The agent that holds a lease: who acts when a request names a lease and nobody else.
+    pub(crate) fn holder(&self, lease_id: Option<&Text>) -> Option<Text> {
+        self.engine.pin().lease(lease_id?).map(|lease| lease.agent_id.clone())
+    }
+}
+
+/// What a command is decided with: the clock, fresh ids, the caller.
+pub(crate) fn context(by: &Provenance) -> Context {
+    Context { now: clock::now(), seed: clock::fresh_id(), metadata: by.to_json(), actor: by.agent_id.clone() }
+}
+
+/// Longest wait for writes that are on their way; they take milliseconds.
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Writers pass here, many at a time; an import holds it alone, so that nothing comes between its commits.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(RwLock<()>);
+
+impl Gate {
+    /// Enters for one write.
+    ///
+    /// # Errors
+    /// `ERR_UNAVAILABLE` while an import is on.
+    pub(crate) fn enter(&self) -> Result<RwLockReadGuard<'_, ()>, Error> {
+        self.0.try_read().map_err(|_| {
+            Error::unavailable("an import is running; other writes wait until it is done")
+                .hint("reads go on; try again later")
+        })
+    }
+
+    /// Waits until no write is on the way and keeps others out until the guard is dropped.
+    ///
+    /// # Errors
+    /// `ERR_UNAVAILABLE` when an import is running already.
+    pub(crate) async fn close(&self) -> Result<RwLockWriteGuard<'_, ()>, Error> {
+        // Writers leave at once; only another import would be long.
+        let bound = CLOSE_WAIT_MAX;
+        tokio::time::timeout(bound, self.0.write())
+            .await
+            .map_err(|_| Error::unavailable("an import is running already"))
+    }
+
+    /// Whether writers are kept out.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.try_read().is_err()
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_import_keeps_writers_out() {
+        let gate = Gate::default();
+        let writer = gate.enter().unwrap();
+        let _second = gate.enter().unwrap();
+        drop(writer);
+        drop(_second);
+        let import = gate.close().await.unwrap();
+        assert!(gate.is_closed());
+        assert_eq!(gate.enter().unwrap_err().code(), crate::error::Code::Unavailable);
+        drop(import);
+        assert!(gate.enter().is_ok());
+    }
+}

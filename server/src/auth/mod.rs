@@ -1,0 +1,60 @@
+//! Who may talk to the server: a bearer token, and no web page that was not invited.
+//!
+//! Both hold for TCP only. The Unix socket is guarded by its file mode.
+
+mod browser;
+mod token;
+
+pub(crate) use browser::Browsers;
+pub(crate) use token::Token;
+
+use crate::error::Error;
+use axum::http::HeaderMap;
+
+/// How a request reached the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// The Unix socket.
+    Unix,
+    /// A TCP connection.
+    Tcp,
+}
+
+/// What is asked of requests that come over TCP.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Policy {
+    /// The token every request must carry, if there is one.
+    pub(crate) token: Option<Token>,
+    /// Which web pages may come.
+    pub(crate) browsers: Browsers,
+}
+
+impl Policy {
+    /// Lets a request in or says why not.
+    ///
+    /// # Errors
+    /// `ERR_UNAUTHORIZED`.
+    pub(crate) fn check(&self, transport: Transport, headers: &HeaderMap) -> Result<(), Error> {
+        match transport {
+            Transport::Unix => Ok(()),
+            Transport::Tcp => {
+                self.browsers.check(headers)?;
+                self.token.as_ref().map_or(Ok(()), |token| token.check(headers))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn the_unix_socket_is_exempt() {
+        let policy = Policy { token: Token::new("secret").ok(), browsers: Browsers::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert("origin", "https://evil.example".parse().unwrap());
+        assert!(policy.check(Transport::Unix, &headers).is_ok());
+        assert!(policy.check(Transport::Tcp, &headers).is_err());
+    }
+}

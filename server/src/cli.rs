@@ -1,0 +1,95 @@
+//! The command line: what is common to all commands.
+
+use crate::commands::Command;
+use crate::commands::output::Form;
+use crate::config::{Layer, Settings};
+use crate::failure::{Failure, exit};
+use clap::{Args, Parser};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An event store for teams of software agents.
+#[derive(Debug, Parser)]
+#[command(name = "agentpm", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Read settings from this file [env: AGENTPM_CONFIG] [default: ~/.agentpm/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The server's Unix socket [env: AGENTPM_SOCKET] [default: ~/.agentpm/agentpm.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The server's URL, like http://127.0.0.1:7878 [env: AGENTPM_URL]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "socket")]
+    url: Option<String>,
+    /// A file that holds the bearer token [env: AGENTPM_TOKEN holds the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// How to print answers; a table on a terminal, JSON otherwise
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    output: Option<Form>,
+    /// The same as --output json
+    #[arg(long, global = true, conflicts_with = "output")]
+    json: bool,
+    /// What to log: error, warn, info, debug, trace [env: AGENTPM_LOG_LEVEL] [default: info]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors.
+            let code = if error.use_stderr() { exit::USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn run(Cli { global, command }: Cli) -> Result<(), Failure> {
+    let flags = Layer {
+        socket: global.socket,
+        url: global.url,
+        token_file: global.token_file,
+        log_level: global.log_level,
+        ..command.layer()
+    };
+    let form = if global.json { Some(Form::Json) } else { global.output };
+    command.run(Settings::load(flags, global.config.as_deref())?, form)
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_anywhere() {
+        let cli =
+            Cli::try_parse_from(["agentpm", "query", "SHOW TABLES", "--socket", "/s", "--json"]).unwrap();
+        assert_eq!(cli.global.socket, Some("/s".into()));
+        assert!(cli.global.json);
+    }
+}

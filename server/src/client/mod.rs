@@ -1,0 +1,133 @@
+//! A client of the HTTP API, over the Unix socket or TCP.
+
+mod error;
+pub(crate) mod sse;
+
+pub(crate) use error::ClientError;
+
+use crate::config::{Settings, Target};
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde_json::Value;
+
+/// A client of one server. Clones share its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<String>,
+}
+
+/// Where a call goes: the segments of its path, escaped by us, and its query string.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct At {
+    segments: Vec<String>,
+    pairs: Vec<(&'static str, String)>,
+}
+
+impl At {
+    /// A path by its segments; each may hold anything.
+    pub(crate) fn path<S: AsRef<str>>(segments: &[S]) -> Self {
+        Self { segments: segments.iter().map(|s| s.as_ref().to_owned()).collect(), pairs: Vec::new() }
+    }
+
+    /// The same with a parameter, if it has a value.
+    pub(crate) fn with(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.pairs.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+}
+
+impl Client {
+    /// A client of the server that the settings name.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
+        Self::at(&settings.target, settings.token.clone())
+    }
+
+    /// A client of the server at `target`.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub(crate) fn at(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
+        // A proxy between an agent and its own server is never meant, whatever the environment says.
+        let builder = reqwest::Client::builder().no_proxy();
+        let (builder, base) = match target {
+            Target::Socket(path) => (builder.unix_socket(path.as_path()), "http://localhost"),
+            Target::Url(url) => (builder, url.as_str()),
+        };
+        let base = Url::parse(base)
+            .ok()
+            .filter(|url| !url.cannot_be_a_base())
+            .ok_or_else(|| ClientError::Usage(format!("`{base}` is no URL; expected http://HOST:PORT")))?;
+        let http = builder.build().map_err(|error| ClientError::Usage(error.to_string()))?;
+        Ok(Self { http, base, token })
+    }
+
+    /// A request that the caller finishes.
+    pub(crate) fn request(&self, method: Method, at: &At) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(&at.segments);
+        }
+        if !at.pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(&at.pairs);
+        }
+        let request = self.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request; an error of the server becomes one of ours.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| ClientError::unreachable(&self.base, &error))?;
+        match response.status().is_success() {
+            true => Ok(response),
+            false => Err(ClientError::refused(response).await),
+        }
+    }
+
+    /// The `data` of an answer.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        at: &At,
+        body: Option<&Value>,
+    ) -> Result<Value, ClientError> {
+        let request = self.request(method, at);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let response = self.send(request).await?;
+        let mut envelope: Value = response.json().await.map_err(|error| {
+            ClientError::Answer(format!("the answer is not what an agentpm server sends: {error}"))
+        })?;
+        Ok(envelope["data"].take())
+    }
+
+    /// The `data` of an answer to GET.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(crate) async fn get(&self, at: &At) -> Result<Value, ClientError> {
+        self.call(Method::GET, at, None).await
+    }
+
+    /// The `data` of an answer to POST.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(crate) async fn post(&self, at: &At, body: &Value) -> Result<Value, ClientError> {
+        self.call(Method::POST, at, Some(body)).await
+    }
+}

@@ -1,0 +1,46 @@
+use super::{Connected, body, json};
+use crate::client::At;
+use crate::failure::Failure;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Contexts: what is worth knowing about a task.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Context {
+    /// Add a context to a task
+    Add(Add),
+}
+
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Add {
+    /// The task
+    #[arg(long)]
+    task_id: String,
+    /// decision, rationale, attempt, outcome, blocker, note, reference or user_input
+    #[arg(long = "type")]
+    #[serde(rename = "type")]
+    kind: String,
+    /// The text
+    #[arg(long)]
+    content: String,
+    /// A JSON object
+    #[arg(long, value_parser = json)]
+    metadata: Option<Value>,
+    /// The file it is about: metadata.path
+    #[arg(long, alias = "file")]
+    #[serde(skip)]
+    path: Option<String>,
+    /// The context it takes the place of
+    #[arg(long)]
+    supersedes: Option<String>,
+}
+
+pub(super) async fn run(context: Context, to: Connected) -> Result<(), Failure> {
+    let Context::Add(add) = context;
+    let mut fields = body(&add);
+    if let Some(path) = add.path {
+        fields["metadata"]["path"] = path.into();
+    }
+    to.print(&to.client.post(&At::path(&["contexts"]), &fields).await?)
+}

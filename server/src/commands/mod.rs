@@ -1,0 +1,167 @@
+//! The commands: one file each.
+
+mod agent;
+mod context;
+mod demo;
+mod lease;
+pub(crate) mod output;
+mod progress;
+mod query;
+mod run;
+mod serve;
+mod task;
+mod watch;
+
+use crate::client::Client;
+use crate::config::Settings;
+use crate::failure::Failure;
+use clap::Subcommand;
+use output::Form;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon
+    Serve(serve::Serve),
+    /// See it work: four agents, a plan, a crash, on a server of its own
+    Demo(demo::Demo),
+    /// Ask in PQL
+    Query(query::Query),
+    /// Print events as they come
+    Watch(watch::Watch),
+    /// Agents: who works
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    /// Tasks: the work
+    #[command(subcommand)]
+    Task(Box<task::Task>),
+    /// Runs: attempts at tasks
+    #[command(subcommand)]
+    Run(run::Run),
+    /// Progress items: the steps of a task
+    #[command(subcommand)]
+    Progress(progress::Progress),
+    /// Contexts: what is worth knowing about a task
+    #[command(subcommand)]
+    Context(context::Context),
+    /// Leases: who may write to a task
+    #[command(subcommand)]
+    Lease(lease::Lease),
+}
+
+impl Command {
+    /// What its own flags say about settings.
+    pub(crate) fn layer(&self) -> crate::config::Layer {
+        match self {
+            Self::Serve(serve) => serve.layer(),
+            _ => crate::config::Layer::default(),
+        }
+    }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// How the program ends when it does not end well.
+    pub(crate) fn run(self, settings: Settings, form: Option<Form>) -> Result<(), Failure> {
+        match self {
+            Self::Serve(_) => serve::run(&settings),
+            Self::Demo(demo) => demo::run(demo),
+            Self::Query(query) => connected(&settings, form, |to| query::run(query, to)),
+            Self::Watch(watch) => connected(&settings, form, |to| watch::run(watch, to)),
+            Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
+            Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),
+            Self::Run(run) => connected(&settings, form, |to| run::run(run, to)),
+            Self::Progress(progress) => connected(&settings, form, |to| progress::run(progress, to)),
+            Self::Context(context) => connected(&settings, form, |to| context::run(context, to)),
+            Self::Lease(lease) => connected(&settings, form, |to| lease::run(lease, to)),
+        }
+    }
+}
+
+/// A client command's way to the server and back.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    pub(crate) form: Form,
+}
+
+impl Connected {
+    /// Prints the `data` of an answer.
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub(crate) fn print(&self, data: &Value) -> Result<(), Failure> {
+        output::print(data, self.form)
+    }
+}
+
+/// Runs a client command.
+fn connected<F: Future<Output = Result<(), Failure>>>(
+    settings: &Settings,
+    form: Option<Form>,
+    command: impl FnOnce(Connected) -> F,
+) -> Result<(), Failure> {
+    let client = Client::new(settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(error.to_string()))?;
+    runtime.block_on(command(Connected { client, form: Form::or_fitting(form) }))
+}
+
+/// The body of a request: the flags that were given, under their field names.
+pub(crate) fn body(flags: &impl Serialize) -> Value {
+    let mut body = serde_json::to_value(flags).unwrap_or_default();
+    if let Some(members) = body.as_object_mut() {
+        members.retain(|_, value| {
+            !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) && *value != false
+        });
+    }
+    body
+}
+
+/// Reads a flag that holds JSON.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("expected JSON: {error}"))
+}
+
+/// A thing by its id, alone or after `--id`.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Id {
+    /// Its id
+    #[arg(value_name = "ID")]
+    alone: Option<String>,
+    /// The same
+    #[arg(long = "id", value_name = "ID", hide = true)]
+    named: Option<String>,
+}
+
+impl Id {
+    pub(crate) fn as_str(&self) -> &str {
+        self.alone.as_deref().or(self.named.as_deref()).unwrap_or_default()
+    }
+}
+
+/// What entitles one to write to a task.
+#[derive(Debug, Default, clap::Args, Serialize)]
+pub(crate) struct Guard {
+    /// The lease you hold
+    #[arg(long)]
+    lease_id: Option<String>,
+    /// Its fence, to be checked
+    #[arg(long)]
+    fence: Option<u64>,
+    /// The version you saw, to be checked
+    #[arg(long)]
+    expected_version: Option<u64>,
+    /// Do it without the lease; goes on record
+    #[arg(long = "override")]
+    #[serde(rename = "override")]
+    override_lease: bool,
+}

@@ -1,0 +1,92 @@
+use super::Connected;
+use super::output::{Form, print_bytes};
+use crate::client::{At, ClientError};
+use crate::failure::Failure;
+use clap::Args;
+use futures::StreamExt;
+use reqwest::{Method, header};
+use serde_json::{Map, Value, json};
+
+/// Ask in PQL.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The statement
+    pql: String,
+    /// A parameter: `--param caps='["rust"]'` binds `$caps`, `--param 1=x` binds `$1`. The value is JSON, or
+    /// else text
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    params: Vec<(String, Value)>,
+}
+
+fn parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let name = name.trim_start_matches('$');
+    if name.is_empty() {
+        return Err("expected NAME=VALUE".to_owned());
+    }
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
+}
+
+pub(super) async fn run(query: Query, to: Connected) -> Result<(), Failure> {
+    let failed = |error: ClientError| error.into_failure(Some(&query.pql));
+    let mut request = json!({"pql": query.pql});
+    if !query.params.is_empty() {
+        request["params"] = bound(&query.params)?;
+    }
+    let at = At::path(&["query"]);
+    let media = match to.form {
+        Form::Table | Form::Json => {
+            let data = to.client.post(&at, &request).await.map_err(failed)?;
+            return to.print(&data);
+        }
+        Form::Ndjson => "application/x-ndjson",
+        Form::Csv => "text/csv",
+    };
+    // Rows go from the server to stdout as they are, however many there are.
+    let request = to.client.request(Method::POST, &at).header(header::ACCEPT, media).json(&request);
+    let mut rows = to.client.send(request).await.map_err(failed)?.bytes_stream();
+    while let Some(bytes) = rows.next().await {
+        let bytes = bytes.map_err(|error| Failure::internal(format!("the answer broke off: {error}")))?;
+        print_bytes(&bytes)?;
+    }
+    Ok(())
+}
+
+/// Parameters by number as a list, by name as an object.
+fn bound(params: &[(String, Value)]) -> Result<Value, Failure> {
+    let numbered = params.iter().map(|(name, _)| name.parse::<usize>().ok()).collect::<Option<Vec<_>>>();
+    let Some(numbers) = numbered else {
+        let named = params.iter().map(|(name, value)| (name.clone(), value.clone()));
+        return Ok(Value::Object(named.collect::<Map<_, _>>()));
+    };
+    let mut list = vec![None; numbers.len()];
+    for (number, (_, value)) in numbers.into_iter().zip(params) {
+        let place = number.checked_sub(1).and_then(|place| list.get_mut(place));
+        match place {
+            Some(place @ None) => *place = Some(value.clone()),
+            _ => return Err(Failure::usage("numbered parameters go from 1, each once, without a gap")),
+        }
+    }
+    Ok(Value::Array(list.into_iter().flatten().collect()))
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn parameters() {
+        let read = |texts: &[&str]| {
+            let params: Vec<_> = texts.iter().map(|text| parameter(text).unwrap()).collect();
+            bound(&params).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(
+            read(&["$caps=[\"a\"]", "n=5", "t=plain text"]),
+            Ok(json!({"caps": ["a"], "n": 5, "t": "plain text"}))
+        );
+        assert_eq!(read(&["2=b", "1=a"]), Ok(json!(["a", "b"])));
+        assert!(read(&["1=a", "3=c"]).is_err());
+        assert!(read(&["1=a", "1=b"]).is_err());
+        assert!(parameter("=x").is_err() && parameter("x").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! From what the rooms below say to what the wire says: every variant of every error, in this one place.
+
+use super::{Code, Error};
+use crate::wire::time::rfc3339;
+use domain::{Holder, Rejection};
+use query::QueryError;
+use serde_json::{Map, Value, json};
+use store::{AppendError, ExecuteError, ExpectedRevision, ReadError};
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        let message = rejection.to_string();
+        match rejection {
+            Rejection::Validation(problems) => Self::validation(&problems),
+            Rejection::NotFound { kind, id } => Self::not_found(kind, &id),
+            Rejection::AlreadyExists { kind, id } => Self::new(Code::Conflict, message)
+                .details(json!({"kind": kind, "id": &*id}))
+                .hint("give another id, or none and let the server make one"),
+            Rejection::VersionConflict { id, expected, actual } => Self::new(Code::Conflict, message)
+                .details(json!({"id": &*id, "expected": expected, "actual": actual}))
+                .hint("read the task again, then send the version you saw as expected_version")
+                .next(format!("agentpm task get {id}")),
+            Rejection::Cycle { kind, path } => Self::new(Code::Conflict, message)
+                .details(json!({"kind": kind, "path": texts(&path)}))
+                .hint("remove one of the relationships on the path first"),
+            Rejection::SecondParent { child, parent } => Self::new(Code::Conflict, message)
+                .details(json!({"child": &*child, "parent": &*parent}))
+                .hint("a task has one parent: change parent_id instead"),
+            Rejection::InvalidState { from, to, allowed } => {
+                let hint = match allowed.is_empty() {
+                    true => format!("nothing follows {from}"),
+                    false => format!("from {from} it can go to {}", allowed.join(", ")),
+                };
+                Self::new(Code::InvalidState, message)
+                    .details(json!({"from": from.as_str(), "to": to, "allowed": allowed}))
+                    .hint(hint)
+            }
+            Rejection::LeaseRequired { task_id, holder } => Self::new(Code::LeaseRequired, message)
+                .details(held(&[("task_id", &task_id)], holder.as_ref()))
+                .hint("send lease_id, or expected_version when nobody holds the task, or override: true")
+                .next(format!("agentpm task get {task_id}")),
+            Rejection::LeaseExpired { lease_id, holder } => Self::new(Code::LeaseExpired, message)
+                .details(held(&[("lease_id", &lease_id)], holder.as_ref()))
+                .hint("stop working on this task; claim again to go on"),
+            Rejection::LeaseHeld { task_id, holder } => Self::new(Code::Conflict, message)
+                .details(held(&[("task_id", &task_id)], Some(&holder)))
+                .hint("wait until it is released or expires")
+                .retryable(),
+            Rejection::Forbidden { rule, reason } => {
+                Self::new(Code::Forbidden, message).details(json!({"rule": rule, "reason": reason}))
+            }
+        }
+    }
+}
+
+impl From<AppendError> for Error {
+    fn from(error: AppendError) -> Self {
+        let message = error.to_string();
+        match error {
+            AppendError::RevisionConflict { stream, expected, actual } => Self::new(
+                Code::Conflict,
+                format!("stream `{stream}` is at revision {actual}, expected {}", expected_text(expected)),
+            )
+            .details(json!({"stream": &*stream, "expected": expected_json(expected), "actual": actual.0}))
+            .hint("read the stream from the revision you know, then append at the one it has"),
+            AppendError::TimeBeforeHead { time, head } => Self::problem(
+                "/appends",
+                format!("time {} is before that of the last event, {}", rfc3339(time), rfc3339(head)),
+            ),
+            AppendError::TimeAfterNow { time, now } => Self::problem(
+                "/appends",
+                format!("time {} is after the server's clock, {}", rfc3339(time), rfc3339(now)),
+            ),
+            AppendError::Empty
+            | AppendError::StreamLength { .. }
+            | AppendError::KindLength { .. }
+            | AppendError::TagLength { .. }
+            | AppendError::TagReserved { .. }
+            | AppendError::TooManyTags { .. } => Self::problem("/appends", message),
+            AppendError::EventExists { id } => Self::new(Code::Conflict, message)
+                .details(json!({"id": id.to_string()}))
+                .hint("the same append sent again gets its first answer; other events need ids of their own"),
+        }
+    }
+}
+
+impl<R: Into<Error>> From<ExecuteError<R>> for Error {
+    fn from(error: ExecuteError<R>) -> Self {
+        match error {
+            ExecuteError::Rejected(rejection) => rejection.into(),
+            ExecuteError::Refused(refusal) => refusal.into(),
+            ExecuteError::QueueFull => Self::unavailable("the writer's queue is full"),
+            ExecuteError::TooLarge { bytes, bytes_max } => {
+                Self::new(Code::PayloadTooLarge, format!("the request would write {bytes} bytes of events"))
+                    .details(json!({"bytes": bytes, "bytes_max": bytes_max}))
+                    .hint("split it into several requests")
+            }
+            ExecuteError::Poisoned(why) => {
+                tracing::error!(%why, "the writer has stopped");
+                Self::new(Code::Internal, "the writer has stopped; whether this was carried out is not known")
+                    .hint("read the state again once the server is back")
+            }
+            ExecuteError::Closed => Self::unavailable("the server is shutting down"),
+        }
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        let Some(first) = error.errors.first() else {
+            tracing::error!(%error, "the query engine failed");
+            return Self::new(Code::Internal, "something went wrong inside; the server's log says more");
+        };
+        let place = first.place(&error.text);
+        let mapped = Self::new(Code::Pql, &*first.message).details(json!({
+            "pql_code": first.code.as_str(),
+            "line": place.line,
+            "column": place.column,
+            "length": place.length,
+            "hint": first.hint,
+        }));
+        match &first.hint {
+            Some(hint) => mapped.hint(&**hint),
+            None => mapped,
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "a read failed");
+        match error {
+            ReadError::Damaged(_) => Self::new(Code::Internal, "stored bytes are not what was written")
+                .hint("run `agentpm verify` on the data directory"),
+            ReadError::Io(_) => Self::new(Code::Internal, "the disk could not be read"),
+        }
+    }
+}
+
+fn texts(texts: &[store::Text]) -> Vec<&str> {
+    texts.iter().map(|text| &**text).collect()
+}
+
+fn held(about: &[(&str, &str)], holder: Option<&Holder>) -> Value {
+    let mut details: Map<String, Value> =
+        about.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+    details.insert("holder".to_owned(), holder.map(|h| &*h.agent_id).into());
+    details.insert("since".to_owned(), holder.map(|h| rfc3339(h.since)).into());
+    details.insert("expires_at".to_owned(), holder.map(|h| rfc3339(h.expires_at)).into());
+    Value::Object(details)
+}
+
+fn expected_json(expected: ExpectedRevision) -> Value {
+    match expected {
+        ExpectedRevision::Any => "any".into(),
+        ExpectedRevision::NoStream => "no_stream".into(),
+        ExpectedRevision::Exists => "exists".into(),
+        ExpectedRevision::Exact(revision) => revision.0.into(),
+    }
+}
+
+fn expected_text(expected: ExpectedRevision) -> String {
+    match expected {
+        ExpectedRevision::Any => "any".to_owned(),
+        ExpectedRevision::NoStream => "no stream".to_owned(),
+        ExpectedRevision::Exists => "that it exists".to_owned(),
+        ExpectedRevision::Exact(revision) => revision.to_string(),
+    }
+}

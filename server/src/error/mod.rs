@@ -1,0 +1,153 @@
+//! What a client is told when its request is not carried out.
+
+mod code;
+mod map;
+#[cfg(test)]
+mod test;
+
+pub(crate) use code::Code;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::Problem;
+use serde_json::{Value, json};
+
+/// `Retry-After` of an error that says nothing more exact, in seconds.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+
+/// An error as it goes over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Error(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    code: Code,
+    status: StatusCode,
+    message: String,
+    hint: Option<String>,
+    next: Vec<String>,
+    retryable: bool,
+    details: Value,
+    retry_after_s: Option<u32>,
+}
+
+impl Error {
+    /// An error with its code's own status.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            code,
+            status: code.status(),
+            message: message.into(),
+            hint: None,
+            next: Vec::new(),
+            retryable: code.is_retryable(),
+            details: Value::Null,
+            retry_after_s: code.is_retryable().then_some(RETRY_AFTER_S),
+        }))
+    }
+
+    /// `ERR_VALIDATION` with every problem that was found.
+    pub(crate) fn validation(problems: &[Problem]) -> Self {
+        let message = match problems {
+            [one] if one.pointer.is_empty() => one.message.clone(),
+            [one] => format!("{}: {}", one.pointer, one.message),
+            many => format!("{} fields do not hold", many.len()),
+        };
+        let details =
+            problems.iter().map(|p| json!({"pointer": p.pointer, "message": p.message})).collect::<Vec<_>>();
+        Self::new(Code::Validation, message).details(Value::Array(details))
+    }
+
+    /// `ERR_VALIDATION` with one problem.
+    pub(crate) fn problem(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::validation(&[Problem { pointer: pointer.into(), message: message.into() }])
+    }
+
+    /// `ERR_NOT_FOUND` for a thing by its id.
+    pub(crate) fn not_found(kind: &'static str, id: &str) -> Self {
+        Self::new(Code::NotFound, format!("no {kind} has the id `{id}`"))
+            .details(json!({"kind": kind, "id": id}))
+    }
+
+    /// `ERR_UNAVAILABLE`: not now, but soon.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Code::Unavailable, message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// A command that helps.
+    pub(crate) fn next(mut self, command: impl Into<String>) -> Self {
+        self.0.next.push(command.into());
+        self
+    }
+
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.0.details = details;
+        self
+    }
+
+    pub(crate) fn retryable(mut self) -> Self {
+        self.0.retryable = true;
+        self
+    }
+
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// Its code.
+    #[must_use]
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What is wrong.
+    #[must_use]
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The value of `error` in the envelope.
+    pub(crate) fn to_json(&self) -> Value {
+        let Parts { code, message, hint, next, retryable, details, .. } = &*self.0;
+        json!({
+            "code": code.as_str(),
+            "message": message,
+            "hint": hint,
+            "next": next,
+            "retryable": retryable,
+            "details": details,
+        })
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let body = json!({"ok": false, "data": null, "error": self.to_json()}).to_string();
+        let mut response = (self.0.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.0.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.0.code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,210 @@
+//! The log: appending to it and reading it.
+
+use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
+use super::outflow::{Form, Gone, Outflow};
+use super::{Answer, Call, blocking};
+use crate::app::Shared;
+use crate::error::{Code, Error};
+use crate::wire::append::{append as read_append, check_reserved, push_appended};
+use crate::wire::args::Args;
+use crate::wire::envelope::{answer, push, push_list, push_name};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::routing::{get, post};
+use domain::rows::Row;
+use query::tables::{EventFields, Fields, events};
+use store::{Direction, Event, EventId, Position, ReadError, Reader, Revision, Text, Timestamp};
+
+/// Most events one call looks at when no index serves its filters; then it answers what it found and where
+/// to go on, so that no call runs for minutes.
+const SCAN_EVENTS_MAX: u64 = 200_000;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/append", post(append)).route("/events", get(list))
+}
+
+async fn append(State(app): State<Shared>, call: Call) -> Answer {
+    let append = call.decode(|fields| read_append(fields, &call.by))?;
+    check_reserved(&append)?;
+    let appended = app.append(&call.by, append).await?;
+    Ok(answer(appended.last, |out| push_appended(out, &appended)))
+}
+
+/// Which events are asked for.
+#[derive(Debug, Default)]
+struct Wanted {
+    after: Option<Position>,
+    since: Option<EventId>,
+    limit: Option<usize>,
+    stream: Option<Text>,
+    kind: Option<Text>,
+    tag: Option<Text>,
+    agent_id: Option<String>,
+    from_time: Option<Timestamp>,
+    to_time: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn of(args: &mut Args) -> Self {
+        let after = args.int_in("after", 0..=u64::MAX).map(Position);
+        let since = args.text("since_event_id").and_then(|text| match EventId::parse(&text) {
+            Ok(id) => Some(id),
+            Err(_) => {
+                args.problem("since_event_id", format!("expected a ULID, found `{text}`"));
+                None
+            }
+        });
+        if after.is_some() && since.is_some() {
+            args.problem("since_event_id", "cannot go with `after`: both say where to begin");
+        }
+        Self {
+            after,
+            since,
+            limit: args.int_in("limit", 1..=LIMIT_MAX).map(|limit| limit as usize),
+            stream: args.text("stream").map(Text::from),
+            kind: args.text("type").map(Text::from),
+            tag: args.text("tag").map(Text::from),
+            agent_id: args.text("agent_id"),
+            from_time: args.time("from_time"),
+            to_time: args.time("to_time"),
+        }
+    }
+
+    fn matches(&self, event: &Event) -> bool {
+        self.stream.as_ref().is_none_or(|stream| *stream == event.stream)
+            && self.kind.as_ref().is_none_or(|kind| *kind == event.kind)
+            && self.tag.as_ref().is_none_or(|tag| event.tags.contains(tag))
+            && self.agent_id.as_ref().is_none_or(|agent| is_by(event, agent))
+    }
+}
+
+/// Whether `metadata.agent_id` is that agent.
+fn is_by(event: &Event, agent: &str) -> bool {
+    let Some(column) = events::SCHEMA.position("agent_id") else { return false };
+    matches!(EventFields::new(event).field(column), query::Value::Text(by) if by == agent)
+}
+
+/// A stretch of the log, by its best index.
+struct Scan {
+    wanted: Wanted,
+    reader: Reader<Row>,
+    after: Position,
+    upto: Position,
+}
+
+impl Scan {
+    /// Finds where to begin and to end.
+    fn new(wanted: Wanted, reader: Reader<Row>) -> Result<Self, Error> {
+        let mut after = wanted.after.unwrap_or_default();
+        if let Some(id) = wanted.since {
+            after = reader.position_of(id)?.ok_or_else(|| {
+                Error::new(Code::NotFound, format!("no event has the id `{id}`"))
+                    .hint("give a position with `after` instead")
+            })?;
+        }
+        if let Some(from) = wanted.from_time {
+            after = after.max(reader.position_at(Timestamp(from.0.saturating_sub(1)))?);
+        }
+        let mut upto = reader.head().position;
+        if let Some(to) = wanted.to_time {
+            upto = upto.min(reader.position_at(to)?);
+        }
+        Ok(Self { wanted, reader, after, upto })
+    }
+
+    /// The candidates in order of position: a tag, a type or a stream has an index, else it is the log.
+    fn candidates(&self) -> Result<Box<dyn Iterator<Item = Result<Event, ReadError>> + Send>, ReadError> {
+        let (after, upto) = (self.after, self.upto);
+        Ok(match (&self.wanted.tag, &self.wanted.stream, &self.wanted.kind) {
+            (Some(tag), _, _) => Box::new(self.reader.tagged(tag, after, upto, Direction::Forward)),
+            (None, Some(stream), _) => {
+                let inside = move |event: &Result<Event, ReadError>| match event {
+                    Ok(event) => event.position <= upto,
+                    Err(_) => true,
+                };
+                let events = self.reader.stream(stream, Revision(1), Direction::Forward);
+                let late = move |event: &Result<Event, ReadError>| matches!(event, Ok(event) if event.position <= after);
+                Box::new(events.skip_while(late).take_while(inside))
+            }
+            (None, None, Some(kind)) => {
+                let tag = format!("$type:{kind}");
+                Box::new(self.reader.tagged(&tag, after, upto, Direction::Forward))
+            }
+            (None, None, None) => Box::new(self.reader.events(after, upto, Direction::Forward)),
+        })
+    }
+
+    /// Up to `limit` events, and the position to go on after.
+    fn page(self) -> Result<(Vec<Event>, Position), ReadError> {
+        let limit = self.wanted.limit.unwrap_or(LIMIT_DEFAULT as usize);
+        let mut found = Vec::new();
+        let mut looked_at = 0;
+        for event in self.candidates()? {
+            let event = event?;
+            let position = event.position;
+            looked_at += 1;
+            if self.wanted.matches(&event) {
+                found.push(event);
+            }
+            if found.len() == limit || looked_at == SCAN_EVENTS_MAX {
+                return Ok((found, position));
+            }
+        }
+        Ok((found, self.upto.max(self.after)))
+    }
+
+    /// Every event to the end, as lines.
+    fn write(self, mut lines: Outflow) {
+        let mut left = self.wanted.limit.unwrap_or(usize::MAX);
+        let written = (|| -> Result<(), Option<ReadError>> {
+            for event in self.candidates()? {
+                let event = event?;
+                if left == 0 {
+                    break;
+                }
+                if self.wanted.matches(&event) {
+                    left -= 1;
+                    let line = |out: &mut Vec<u8>| {
+                        query::json::event(&event, out);
+                        out.push(b'\n');
+                    };
+                    if lines.write(line) {
+                        lines.send_blocking().map_err(|Gone| None)?;
+                    }
+                }
+            }
+            lines.send_blocking().map_err(|Gone| None)
+        })();
+        if let Err(Some(error)) = written {
+            lines.break_off_blocking(error);
+        }
+    }
+}
+
+async fn list(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> Answer {
+    let form = Form::accepted(&headers, &[Form::Document, Form::Lines])?;
+    let wanted = Args::decode(&uri, Wanted::of)?;
+    let reader = app.store().reader();
+    let head = reader.head().position;
+    let scan = blocking(move || Scan::new(wanted, reader)).await??;
+    match form {
+        Form::Lines | Form::Csv | Form::Arrow => {
+            let (lines, response) = Outflow::response(Form::Lines, head);
+            tokio::task::spawn_blocking(move || scan.write(lines));
+            Ok(response)
+        }
+        Form::Document => {
+            let (events, next) = blocking(move || scan.page()).await??;
+            Ok(answer(head, |out| {
+                out.extend_from_slice(b"{\"events\":");
+                push_list(out, &events, |out, event| query::json::event(event, out));
+                push_name(out, "head");
+                push(out, &head);
+                push_name(out, "next_after");
+                push(out, &next);
+                out.push(b'}');
+            }))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What every request passes, whatever its path and whether it came over HTTP or in a WebSocket frame.
+
+use crate::app::Shared;
+use crate::auth::Transport;
+use crate::error::{Code, Error};
+use crate::wire::envelope::POSITION;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use store::Position;
+use tower::ServiceExt;
+
+/// Largest body of a request, in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
+
+/// Longest wait for `Agentpm-Min-Position`.
+const MIN_POSITION_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Longest `X-Request-Id` that is taken over from the caller, in bytes.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MIN_POSITION: HeaderName = HeaderName::from_static("agentpm-min-position");
+
+/// The way in.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    pub(crate) app: Shared,
+    router: Router,
+}
+
+impl Front {
+    /// A way in to every path of the API.
+    pub(crate) fn new(app: Shared) -> Self {
+        let router = super::router(app.clone());
+        Self { app, router }
+    }
+
+    /// Answers a request that arrived over a connection.
+    pub(crate) async fn answer(&self, transport: Transport, mut request: Request<Body>) -> Response {
+        let request_id = request_id(request.headers());
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        // A preflight carries no token: it asks what the page may send.
+        let is_preflight = transport == Transport::Tcp
+            && method == Method::OPTIONS
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let mut response = if is_preflight {
+            match self.app.policy.browsers.check(request.headers()) {
+                Ok(()) => StatusCode::NO_CONTENT.into_response(),
+                Err(error) => error.into_response(),
+            }
+        } else {
+            match self.app.policy.check(transport, request.headers()) {
+                Ok(()) => {
+                    request.extensions_mut().insert(self.clone());
+                    self.dispatch(request).await
+                }
+                Err(error) => error.into_response(),
+            }
+        };
+        if let Some(origin) = origin.filter(|origin| self.app.policy.browsers.is_allowed(origin)) {
+            allow(origin, &mut response);
+        }
+        tracing::debug!(
+            request_id = request_id.to_str().unwrap_or(""),
+            %method,
+            path,
+            status = response.status().as_u16(),
+            "answered"
+        );
+        response.headers_mut().insert(REQUEST_ID, request_id);
+        response
+    }
+
+    /// Answers a request of a caller who has been let in.
+    pub(crate) async fn dispatch(&self, request: Request<Body>) -> Response {
+        let answer = async {
+            self.reach_position(request.headers()).await?;
+            // The router's own error type has no values.
+            Ok::<_, Error>(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
+        };
+        let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => error.into_response(),
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                Error::new(Code::Internal, "something went wrong inside; the server's log says more")
+                    .into_response()
+            }
+        };
+        if !response.headers().contains_key(POSITION) {
+            response.headers_mut().insert(POSITION, HeaderValue::from(self.app.store().head().position.0));
+        }
+        response
+    }
+
+    /// Waits until the answer can reflect the position the caller has seen.
+    async fn reach_position(&self, headers: &HeaderMap) -> Result<(), Error> {
+        let Some(value) = headers.get(MIN_POSITION) else { return Ok(()) };
+        let wanted =
+            value.to_str().ok().and_then(|text| text.trim().parse().ok()).map(Position).ok_or_else(|| {
+                Error::problem("", "header Agentpm-Min-Position: expected a position, a whole number")
+            })?;
+        let mut heads = self.app.store().watch();
+        let reached = heads.wait_for(|head| head.position >= wanted);
+        match tokio::time::timeout(MIN_POSITION_WAIT_MAX, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Error::unavailable("the server is shutting down")),
+            Err(_) => {
+                let head = self.app.store().head().position;
+                Err(Error::unavailable(format!("position {wanted} was not reached; the head is {head}"))
+                    .details(serde_json::json!({"wanted": wanted.0, "head": head.0})))
+            }
+        }
+    }
+}
+
+/// The caller's id for the request when it is fit to be repeated, else a fresh one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(&REQUEST_ID).filter(|value| {
+        let bytes = value.as_bytes();
+        (1..=REQUEST_ID_BYTES_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+    });
+    given.cloned().unwrap_or_else(|| {
+        let id = crate::clock::fresh_id().to_string();
+        HeaderValue::from_str(&id).expect("a ULID is letters and digits")
+    })
+}
+
+/// Lets an invited page read the answer.
+fn allow(origin: HeaderValue, response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    let fixed = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, PUT, DELETE"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, accept, agentpm-agent, agentpm-session, agentpm-correlation-id, \
+             agentpm-plan-id, agentpm-min-position, idempotency-key, last-event-id, x-request-id, traceparent",
+        ),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "agentpm-position, x-request-id, retry-after"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

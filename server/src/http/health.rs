@@ -1,0 +1,34 @@
+//! `/healthz` and `/readyz`.
+
+use super::Answer;
+use crate::app::Shared;
+use crate::error::Error;
+use crate::wire::envelope::answer_value;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use serde_json::json;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+}
+
+/// The process lives and answers.
+async fn healthz(State(app): State<Shared>) -> Answer {
+    Ok(answer_value(app.store().head().position, &json!({"status": "ok"})))
+}
+
+/// Reads and writes are taken.
+async fn readyz(State(app): State<Shared>) -> Answer {
+    if app.stop.is_cancelled() {
+        return Err(Error::unavailable("the server is shutting down"));
+    }
+    if app.store().poisoned().is_some() {
+        return Err(Error::unavailable("the writer has stopped"));
+    }
+    if app.gate.is_closed() {
+        return Err(Error::unavailable("an import is running"));
+    }
+    let head = app.store().head();
+    Ok(answer_value(head.position, &json!({"status": "ready", "position": head.position})))
+}

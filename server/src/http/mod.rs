@@ -1,0 +1,73 @@
+//! The HTTP API: one file per area, put together here.
+
+mod agents;
+mod call;
+mod contexts;
+mod events;
+pub(crate) mod front;
+mod health;
+mod import;
+mod leases;
+mod list;
+mod outflow;
+mod progress_items;
+pub(crate) mod query;
+mod relationships;
+mod runs;
+mod streams;
+mod tasks;
+
+pub(crate) use call::Call;
+
+use crate::app::Shared;
+use crate::error::{Code, Error};
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+
+/// What a handler gives.
+pub(crate) type Answer = Result<axum::response::Response, Error>;
+
+/// Every path of the API.
+pub(crate) fn router(app: Shared) -> Router {
+    Router::new()
+        .merge(health::routes())
+        .merge(events::routes())
+        .merge(streams::routes())
+        .merge(query::routes())
+        .merge(agents::routes())
+        .merge(tasks::routes())
+        .merge(runs::routes())
+        .merge(relationships::routes())
+        .merge(contexts::routes())
+        .merge(progress_items::routes())
+        .merge(leases::routes())
+        .merge(import::routes())
+        .merge(crate::ws::routes())
+        .merge(crate::sse::routes())
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(app)
+}
+
+async fn no_such_path(uri: Uri) -> Error {
+    Error::new(Code::NotFound, format!("no path `{}` in this API", crate::wire::fields::short(uri.path())))
+        .hint("the paths are listed in docs/api")
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Error {
+    Error::problem("", format!("`{}` does not take {method}", uri.path()))
+        .status(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// Runs what reads the disk where it may block.
+///
+/// # Errors
+/// `ERR_INTERNAL` when it panicked.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a read panicked");
+        Error::new(Code::Internal, "something went wrong inside; the server's log says more")
+    })
+}

@@ -1,0 +1,156 @@
+//! Answers that are made while they are sent.
+
+use crate::error::Error;
+use crate::wire::envelope::POSITION;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::stream;
+use std::io;
+use store::Position;
+use tokio::sync::mpsc;
+
+/// Bytes gathered before they are handed to the connection.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Room beyond [`CHUNK_BYTES`] for the piece that crosses it.
+const CHUNK_SLACK_BYTES: usize = 4 << 10;
+
+/// Chunks that wait for the connection: what a slow reader makes the server hold.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// What an answer can look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One JSON document in the envelope.
+    Document,
+    /// One JSON object a line.
+    Lines,
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+impl Form {
+    const fn media(self) -> &'static str {
+        match self {
+            Self::Document => "application/json",
+            Self::Lines => "application/x-ndjson",
+            Self::Csv => "text/csv",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
+
+    /// The first media type of `Accept` that is one of `offered`; the first offered when anything goes.
+    ///
+    /// # Errors
+    /// `ERR_VALIDATION` (406) when there is none.
+    pub(super) fn accepted(headers: &HeaderMap, offered: &[Self]) -> Result<Self, Error> {
+        let Some(accept) = headers.get(header::ACCEPT) else { return Ok(offered[0]) };
+        let accept = accept.to_str().unwrap_or("");
+        for range in accept.split(',') {
+            let media = range.split(';').next().unwrap_or("").trim();
+            if matches!(media, "" | "*/*" | "application/*") {
+                return Ok(offered[0]);
+            }
+            if let Some(form) = offered.iter().find(|form| form.media().eq_ignore_ascii_case(media)) {
+                return Ok(*form);
+            }
+        }
+        let offered = offered.iter().map(|form| form.media()).collect::<Vec<_>>().join(", ");
+        Err(Error::problem("", format!("cannot answer as `{}`", crate::wire::fields::short(accept)))
+            .hint(format!("accept one of {offered}"))
+            .status(StatusCode::NOT_ACCEPTABLE))
+    }
+}
+
+/// Where the bytes of an answer go, from whatever thread makes them.
+#[derive(Debug)]
+pub(super) struct Outflow {
+    buffer: Vec<u8>,
+    chunks: mpsc::Sender<Result<Bytes, io::Error>>,
+}
+
+/// The reader has gone; there is nobody to write for.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+impl Outflow {
+    /// A response, and where its bytes go.
+    pub(super) fn response(form: Form, position: Position) -> (Self, Response) {
+        let (chunks, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let body = Body::from_stream(stream::poll_fn(move |context| receiver.poll_recv(context)));
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media()));
+        headers.insert(POSITION, HeaderValue::from(position.0));
+        (Self { buffer: Vec::new(), chunks }, response)
+    }
+
+    /// Writes a piece; `true` when enough has gathered to be sent.
+    pub(super) fn write(&mut self, piece: impl FnOnce(&mut Vec<u8>)) -> bool {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(CHUNK_BYTES + CHUNK_SLACK_BYTES);
+        }
+        piece(&mut self.buffer);
+        self.buffer.len() >= CHUNK_BYTES
+    }
+
+    /// Sends what has gathered, waiting for room.
+    ///
+    /// # Errors
+    /// When the reader has gone.
+    pub(super) async fn send(&mut self) -> Result<(), Gone> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let chunk = Bytes::from(std::mem::take(&mut self.buffer));
+        self.chunks.send(Ok(chunk)).await.map_err(|_| Gone)
+    }
+
+    /// The same on a thread that may block.
+    ///
+    /// # Errors
+    /// When the reader has gone.
+    pub(super) fn send_blocking(&mut self) -> Result<(), Gone> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let chunk = Bytes::from(std::mem::take(&mut self.buffer));
+        self.chunks.blocking_send(Ok(chunk)).map_err(|_| Gone)
+    }
+
+    /// Breaks the connection off, so that nobody takes what was sent for everything.
+    pub(super) async fn break_off(self, why: impl std::fmt::Display) {
+        tracing::warn!(%why, "an answer broke off");
+        let _ = self.chunks.send(Err(io::Error::other("broken off"))).await;
+    }
+
+    /// The same on a thread that may block.
+    pub(super) fn break_off_blocking(self, why: impl std::fmt::Display) {
+        tracing::warn!(%why, "an answer broke off");
+        let _ = self.chunks.blocking_send(Err(io::Error::other("broken off")));
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn accepts() {
+        let accepted = |accept: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(accept) = accept {
+                headers.insert("accept", accept.parse().unwrap());
+            }
+            Form::accepted(&headers, &[Form::Document, Form::Lines]).ok()
+        };
+        assert_eq!(accepted(None), Some(Form::Document));
+        assert_eq!(accepted(Some("*/*")), Some(Form::Document));
+        assert_eq!(accepted(Some("text/html, application/x-ndjson;q=0.9, */*")), Some(Form::Lines));
+        assert_eq!(accepted(Some("text/csv")), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! Relationships between tasks.
+
+use super::{Answer, Call};
+use crate::app::Shared;
+use crate::wire::envelope::answer;
+use crate::wire::outcome::push_outcome;
+use crate::wire::work::add_relationship;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::{delete, post};
+use domain::Command;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/relationships", post(add)).route("/relationships/{id}", delete(remove))
+}
+
+async fn add(State(app): State<Shared>, call: Call) -> Answer {
+    let command = call.decode_some(add_relationship)?;
+    let done = app.execute(&call.by, Command::AddRelationship(command)).await?;
+    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+}
+
+async fn remove(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {
+    call.decode(|_| ())?;
+    let done = app.execute(&call.by, Command::RemoveRelationship { relationship_id: id.into() }).await?;
+    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+}

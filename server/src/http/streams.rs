@@ -1,0 +1,73 @@
+//! One stream: its events, and appending to it.
+
+use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
+use super::{Answer, Call, blocking};
+use crate::app::Shared;
+use crate::wire::append::{check_reserved, push_appended, stream_write};
+use crate::wire::args::Args;
+use crate::wire::envelope::{answer, push, push_list, push_name};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use axum::routing::get;
+use domain::Problem;
+use store::{Append, Direction, Revision, STREAM_BYTES_MAX, Text};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/streams/{stream}/events", get(read).post(append))
+}
+
+async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Call) -> Answer {
+    if stream.len() > STREAM_BYTES_MAX {
+        let message =
+            format!("a stream's name has at most {STREAM_BYTES_MAX} bytes, this one has {}", stream.len());
+        return Err(crate::error::Error::validation(&[Problem { pointer: String::new(), message }]));
+    }
+    let stream = Text::from(stream);
+    let write = call.decode(|fields| stream_write(stream.clone(), fields, &call.by))?;
+    let append = Append { writes: vec![write] };
+    check_reserved(&append)?;
+    let appended = app.append(&call.by, append).await?;
+    Ok(answer(appended.last, |out| push_appended(out, &appended)))
+}
+
+async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -> Answer {
+    let (from, limit, direction) = Args::decode(&uri, |args| {
+        let from = args.int_in("from", 1..=u64::MAX);
+        let limit = args.int_in("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_DEFAULT);
+        let direction = match args.text("direction").as_deref() {
+            None | Some("forward") => Direction::Forward,
+            Some("backward") => Direction::Backward,
+            Some(other) => {
+                args.problem("direction", format!("expected forward or backward, found `{other}`"));
+                Direction::Forward
+            }
+        };
+        (from, limit as usize, direction)
+    })?;
+    let reader = app.store().reader();
+    let position = reader.head().position;
+    let (revision, events) = blocking(move || {
+        let revision = reader.stream_revision(&stream)?;
+        let from = from.map(Revision).unwrap_or(match direction {
+            Direction::Forward => Revision(1),
+            Direction::Backward => revision,
+        });
+        let events = reader.stream(&stream, from, direction).take(limit).collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, store::ReadError>((revision, events))
+    })
+    .await??;
+    let next = events.last().and_then(|last| match direction {
+        Direction::Forward => (last.revision < revision).then(|| last.revision.0 + 1),
+        Direction::Backward => (last.revision.0 > 1).then(|| last.revision.0 - 1),
+    });
+    Ok(answer(position, |out| {
+        out.extend_from_slice(b"{\"events\":");
+        push_list(out, &events, |out, event| query::json::event(event, out));
+        push_name(out, "revision");
+        push(out, &revision);
+        push_name(out, "next_from");
+        push(out, &next);
+        out.push(b'}');
+    }))
+}

@@ -1,0 +1,139 @@
+//! A running server: opened, serving, brought down in order.
+
+use crate::app::{App, Shared};
+use crate::auth::Policy;
+use crate::failure::{Failure, exit};
+use crate::http::front::Front;
+use crate::listen::{UnixSocket, serve_tcp, serve_unix};
+use crate::timers::expire_leases;
+use domain::Work;
+use query::Engine;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use store::{OpenError, Store};
+use tokio::net::TcpListener;
+
+/// Longest wait for what was accepted when the server stops. Who is not done by then has a connection that
+/// takes nothing.
+const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The data directory; made when there is none.
+    pub(crate) data: PathBuf,
+    /// The Unix socket.
+    pub(crate) socket: PathBuf,
+    /// The TCP address, if any.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Who is let in over TCP.
+    pub(crate) policy: Policy,
+}
+
+/// A server that is ready.
+#[derive(Debug)]
+pub(crate) struct Server {
+    app: Shared,
+    socket: PathBuf,
+    listen: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Opens the data directory and begins to serve. Must be called in a runtime.
+    ///
+    /// # Errors
+    /// When another holds the directory, it cannot be opened, or a socket cannot be made.
+    pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
+        let data = config.data.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&data));
+        let engine = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
+        let app = App::new(engine, config.policy);
+        let unix = UnixSocket::bind(&config.socket)?;
+        let tcp = match config.listen {
+            None => None,
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|error| Failure::internal(format!("listen on {address}: {error}")))?,
+            ),
+        };
+        let listen = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
+        let front = Front::new(app.clone());
+        app.open.spawn(serve_unix(front.clone(), unix));
+        if let Some(listener) = tcp {
+            app.open.spawn(serve_tcp(front, listener));
+        }
+        app.open.spawn(expire_leases(app.clone()));
+        Ok(Self { app, socket: config.socket, listen })
+    }
+
+    /// The line that says that the server is ready.
+    pub(crate) fn ready_line(&self) -> String {
+        serde_json::json!({
+            "ready": true,
+            "socket": self.socket,
+            "listen": self.listen.map(|address| address.to_string()),
+            "position": self.app.store().head().position,
+        })
+        .to_string()
+    }
+
+    /// Serves until `stop` is done or the writer has stopped, then finishes what was accepted.
+    ///
+    /// # Errors
+    /// When the writer stopped by itself, or the last checkpoint could not be written.
+    pub(crate) async fn serve_until(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let poisoned = tokio::select! {
+            () = stop => None,
+            why = self.app.store().wait_poisoned() => Some(why),
+        };
+        tracing::info!("stopping");
+        self.app.stop.cancel();
+        self.app.open.close();
+        if tokio::time::timeout(STOP_TIME_MAX, self.app.open.wait()).await.is_err() {
+            tracing::warn!("some connections were not done in time and are cut off");
+        }
+        if let Some(why) = poisoned {
+            tracing::error!(%why, "the writer has stopped");
+            return Err(Failure::internal(format!("the writer has stopped: {why}")));
+        }
+        let store = self.app.store().clone();
+        tokio::task::spawn_blocking(move || store.close())
+            .await
+            .map_err(|error| Failure::internal(error.to_string()))?
+            .map_err(|error| Failure::internal(error.to_string()))
+    }
+}
+
+/// Opens a data directory for this process alone.
+///
+/// # Errors
+/// When another process holds it, its format is unknown, or it is damaged.
+pub(crate) fn open_store(data: &std::path::Path) -> Result<Store<Work>, Failure> {
+    let started = std::time::Instant::now();
+    let (store, opened) = Store::open(data, Work::new(), store::Options::default()).map_err(|error| {
+        let code = match &error {
+            OpenError::Held { .. } | OpenError::UnknownFormat { .. } => exit::CONFLICT,
+            OpenError::Damaged(_)
+            | OpenError::LogBehindCheckpoint { .. }
+            | OpenError::Option { .. }
+            | OpenError::Io(_) => exit::INTERNAL,
+        };
+        Failure::new(code, error.to_string())
+    })?;
+    tracing::info!(
+        position = opened.head.position.0,
+        checkpoint = opened.checkpoint.0,
+        replayed_events = opened.replayed_events,
+        elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "opened"
+    );
+    Ok(store)
+}
+
+fn open(data: &std::path::Path) -> Result<Engine, Failure> {
+    Engine::new(open_store(data)?, query::Options::default())
+        .map_err(|error| Failure::internal(error.to_string()))
+}

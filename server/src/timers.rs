@@ -1,0 +1,48 @@
+//! What time alone brings about: leases that run out.
+
+use crate::app::Shared;
+use crate::clock;
+use crate::context::Provenance;
+use domain::Command;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// A pause before the same deadline is tried again: the writer was busy, or an import is on.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Ends every lease whose time has passed, until the server stops. Nothing polls: it sleeps until the next
+/// deadline the model knows of, or until a commit may have brought an earlier one.
+pub(crate) async fn expire_leases(app: Shared) {
+    let mut heads = app.store().watch();
+    loop {
+        heads.borrow_and_update();
+        let changed_or_due = async {
+            match app.store().next_deadline() {
+                None => heads.changed().await.is_ok(),
+                Some(deadline) => {
+                    let micros = deadline.0.saturating_sub(clock::now().0);
+                    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+                    timeout(wait, heads.changed()).await.is_ok_and(|changed| changed.is_ok())
+                }
+            }
+        };
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = changed_or_due => {}
+        }
+        if app.store().next_deadline().is_none_or(|deadline| deadline > clock::now()) {
+            continue;
+        }
+        let ended = app.execute(&Provenance::default(), Command::ExpireLeases).await;
+        if let Err(error) = &ended {
+            tracing::debug!(%error, "leases were not ended; trying again");
+        }
+        // A deadline that is still due was not served: without a pause this would spin.
+        if app.store().next_deadline().is_some_and(|deadline| deadline <= clock::now()) {
+            tokio::select! {
+                () = app.stop.cancelled() => return,
+                () = sleep(RETRY_AFTER) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Requests about tasks.
+
+use super::fields::Fields;
+use domain::command::{
+    Change, CompleteTask, CreateTask, FailTask, Guard, NewContext, TransitionTask, UpdateTask,
+};
+use domain::rows::{Class, ContextType, FailureClass, TaskStatus};
+use domain::{Command, TextSet};
+use store::Text;
+
+/// `{lease_id?, fence?, expected_version?, override?}`, part of many requests.
+pub(crate) fn guard(fields: &mut Fields<'_, '_>) -> Guard {
+    Guard {
+        lease_id: fields.text("lease_id"),
+        fence: fields.take("fence", |item| item.count()),
+        expected_version: fields.take("expected_version", |item| item.count()),
+        override_lease: fields.flag("override"),
+    }
+}
+
+/// `POST /tasks`
+pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
+    CreateTask {
+        id: fields.text("id"),
+        title: fields.required_text("title"),
+        intent: fields.text("intent"),
+        kind: fields.text("type"),
+        project_id: fields.text("project_id"),
+        parent_id: fields.text("parent_id"),
+        priority: fields.take("priority", |item| item.int()),
+        class: fields.take("class", |item| item.word(Class::ALL)),
+        caps: set(fields, "caps").unwrap_or_default(),
+        labels: set(fields, "labels").unwrap_or_default(),
+        metadata: fields.take("metadata", |item| item.json_object()),
+        due_at: fields.take("due_at", |item| item.time()),
+        not_before: fields.take("not_before", |item| item.time()),
+        max_attempts: fields.take("max_attempts", |item| item.int()),
+        owner_agent_id: fields.text("owner_agent_id"),
+        progress: fields.texts("progress"),
+        contexts: fields
+            .take("contexts", |item| item.list(|item| item.whole(new_context).flatten()))
+            .unwrap_or_default(),
+        blocked_by: fields.texts("blocked_by"),
+        blocks: fields.texts("blocks"),
+    }
+}
+
+/// `{type, content, metadata?}`; none when the type does not hold (which is noted).
+pub(crate) fn new_context(fields: &mut Fields<'_, '_>) -> Option<NewContext> {
+    let kind = fields.require("type", |item| Some(item.word(ContextType::ALL)));
+    let content = fields.required_text("content");
+    let metadata = fields.take("metadata", |item| item.json_object());
+    Some(NewContext { kind: kind?, content, metadata })
+}
+
+/// `PATCH /tasks/{id}`
+pub(crate) fn update(task_id: Text, fields: &mut Fields<'_, '_>) -> UpdateTask {
+    UpdateTask {
+        task_id,
+        guard: guard(fields),
+        title: not_null(fields, "title", |item| item.text()),
+        intent: fields.change("intent", |item| item.text()),
+        kind: fields.change("type", |item| item.text()),
+        project_id: fields.change("project_id", |item| item.text()),
+        parent_id: fields.change("parent_id", |item| item.text()),
+        priority: not_null(fields, "priority", |item| item.int()),
+        class: not_null(fields, "class", |item| item.word(Class::ALL)),
+        caps: not_null(fields, "caps", |item| item.set()),
+        labels: not_null(fields, "labels", |item| item.set()),
+        metadata: not_null(fields, "metadata", |item| item.json_object()),
+        due_at: fields.change("due_at", |item| item.time()),
+        not_before: fields.change("not_before", |item| item.time()),
+        max_attempts: not_null(fields, "max_attempts", |item| item.int()),
+        owner_agent_id: fields.change("owner_agent_id", |item| item.text()),
+    }
+}
+
+/// `POST /tasks/{id}/transition`; none when the status does not hold (which is noted).
+pub(crate) fn transition(task_id: Text, fields: &mut Fields<'_, '_>) -> Option<TransitionTask> {
+    let status = fields.require("status", |item| Some(item.word(TaskStatus::ALL)));
+    let guard = guard(fields);
+    let reason = fields.text("reason");
+    let blocked_by = fields.texts("blocked_by");
+    Some(TransitionTask { task_id, status: status?, guard, reason, blocked_by })
+}
+
+/// `POST /tasks/{id}/complete`
+pub(crate) fn complete(task_id: Text, fields: &mut Fields<'_, '_>) -> CompleteTask {
+    CompleteTask {
+        task_id,
+        guard: guard(fields),
+        output: fields.take("output", |item| item.json()),
+        evidence: fields.take("evidence", |item| item.json()),
+        cost: fields.take("cost", |item| item.number()),
+        tokens: fields.take("tokens", |item| item.int()),
+    }
+}
+
+/// `POST /tasks/{id}/fail`; none when the class does not hold (which is noted).
+pub(crate) fn fail(task_id: Text, fields: &mut Fields<'_, '_>) -> Option<FailTask> {
+    let guard = guard(fields);
+    let class = fields.require("class", |item| Some(item.word(FailureClass::ALL)));
+    let message = fields.required_text("message");
+    let retry_after_ms = fields.take("retry_after_s", |item| item.seconds_as_ms());
+    Some(FailTask { task_id, guard, class: class?, message, retry_after_ms })
+}
+
+/// `POST /tasks/{id}/release`
+pub(crate) fn release(task_id: Text, fields: &mut Fields<'_, '_>) -> Command {
+    Command::ReleaseTask { task_id, guard: guard(fields), note: fields.text("note") }
+}
+
+fn set(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<TextSet> {
+    fields.take(name, |item| item.set())
+}
+
+/// A field of a PATCH that can be set but not emptied.
+fn not_null<'a, T>(
+    fields: &mut Fields<'a, '_>,
+    name: &'static str,
+    read: impl FnOnce(super::fields::Item<'a, '_>) -> Option<T>,
+) -> Option<T> {
+    match fields.change(name, read) {
+        Change::Keep => None,
+        Change::Set(value) => Some(value),
+        Change::Clear => {
+            fields.problem(name, "cannot be null");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::super::decode;
+    use super::*;
+
+    #[test]
+    fn create_whole() {
+        let body = br#"{"id":"a","title":"t","intent":"i","type":"docs","project_id":"p","parent_id":"q",
+            "priority":-3,"class":"high","caps":["rust","go","rust"],"labels":[],"metadata":{"x": 1},
+            "due_at":"2026-01-01T00:00:00Z","not_before":null,"max_attempts":2,"owner_agent_id":"o",
+            "progress":["one","two"],"contexts":[{"type":"note","content":"c"}],"blocked_by":["b"],"blocks":["d"]}"#;
+        let command = decode(body, create).unwrap();
+        assert_eq!(command.caps, ["go", "rust"].into_iter().collect());
+        assert_eq!((command.priority, command.class), (Some(-3), Some(Class::High)));
+        assert_eq!(command.metadata.as_deref(), Some(r#"{"x": 1}"#));
+        assert_eq!(command.contexts.len(), 1);
+        assert_eq!((command.progress.len(), command.not_before), (2, None));
+    }
+
+    #[test]
+    fn problems_inside_lists_have_their_place() {
+        let error = decode(br#"{"title":"t","contexts":[{"type":"nope","content":"c","extra":1}]}"#, create);
+        let details = error.unwrap_err().to_json()["details"].clone();
+        let pointers: Vec<_> =
+            details.as_array().unwrap().iter().map(|d| d["pointer"].as_str().unwrap()).collect();
+        assert_eq!(pointers, ["/contexts/0/type", "/contexts/0/extra"]);
+    }
+
+    #[test]
+    fn update_tells_null_from_absent() {
+        let update = |body: &str| decode(body.as_bytes(), |fields| update("t".into(), fields));
+        let command =
+            update(r#"{"intent":null,"due_at":"2026-01-01T00:00:00Z","lease_id":"l","fence":2}"#).unwrap();
+        assert_eq!(command.intent, Change::Clear);
+        assert!(matches!(command.due_at, Change::Set(_)));
+        assert_eq!(command.parent_id, Change::Keep);
+        assert_eq!((command.guard.lease_id.as_deref(), command.guard.fence), (Some("l"), Some(2)));
+        assert!(update(r#"{"title":null}"#).is_err());
+    }
+
+    #[test]
+    fn required_words_must_be_there() {
+        let error = decode(b"{}", |fields| fail("t".into(), fields)).unwrap_err().to_json();
+        let pointers: Vec<_> =
+            error["details"].as_array().unwrap().iter().map(|d| d["pointer"].as_str().unwrap()).collect();
+        assert_eq!(pointers, ["/class", "/message"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Requests about what surrounds tasks: agents, relationships, contexts, progress, leases, runs, claims.
+
+use super::fields::Fields;
+use super::task::{guard, new_context};
+use domain::Command;
+use domain::command::{AcquireLease, AddContext, AddRelationship, RegisterAgent, RunEvent};
+use domain::rows::{RelationshipType, Role};
+use store::Text;
+
+/// `POST /agents/register`
+pub(crate) fn register_agent(fields: &mut Fields<'_, '_>) -> RegisterAgent {
+    RegisterAgent {
+        id: fields.text("id"),
+        name: fields.required_text("name"),
+        role: fields.take("role", |item| item.word(Role::ALL)),
+        caps: fields.take("caps", |item| item.set()).unwrap_or_default(),
+        metadata: fields.take("metadata", |item| item.json_object()),
+    }
+}
+
+/// `POST /relationships`; none when the type does not hold (which is noted).
+pub(crate) fn add_relationship(fields: &mut Fields<'_, '_>) -> Option<AddRelationship> {
+    let from_task_id = fields.required_text("from_task_id");
+    let to_task_id = fields.required_text("to_task_id");
+    let kind = fields.require("type", |item| Some(item.word(RelationshipType::ALL)));
+    let metadata = fields.take("metadata", |item| item.json_object());
+    Some(AddRelationship { from_task_id, to_task_id, kind: kind?, metadata })
+}
+
+/// `POST /contexts`; none when the type does not hold (which is noted).
+pub(crate) fn add_context(fields: &mut Fields<'_, '_>) -> Option<AddContext> {
+    let task_id = fields.required_text("task_id");
+    let context = new_context(fields);
+    let supersedes = fields.text("supersedes");
+    Some(AddContext { task_id, context: context?, supersedes })
+}
+
+/// `POST /progress_items`
+pub(crate) fn add_progress(fields: &mut Fields<'_, '_>) -> Command {
+    Command::AddProgress {
+        task_id: fields.required_text("task_id"),
+        items: fields.require("items", |item| item.texts()),
+        guard: guard(fields),
+    }
+}
+
+/// `PATCH /progress_items/{id}`
+pub(crate) fn complete_progress(item_id: Text, fields: &mut Fields<'_, '_>) -> Command {
+    Command::CompleteProgress {
+        item_id,
+        completed: fields.require("completed", |item| item.bool()),
+        guard: guard(fields),
+    }
+}
+
+/// `POST /leases`
+pub(crate) fn acquire_lease(fields: &mut Fields<'_, '_>) -> AcquireLease {
+    AcquireLease {
+        task_id: fields.required_text("task_id"),
+        agent_id: fields.required_text("agent_id"),
+        session_id: fields.text("session_id"),
+        ttl_ms: fields.take("ttl_s", |item| item.seconds_as_ms()),
+    }
+}
+
+/// `PATCH /leases/{id}/renew`
+pub(crate) fn renew_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> Command {
+    Command::RenewLease { lease_id, ttl_ms: fields.take("ttl_s", |item| item.seconds_as_ms()) }
+}
+
+/// `POST /runs/{id}/events`
+pub(crate) fn run_events(run_id: Text, fields: &mut Fields<'_, '_>) -> Command {
+    let lease_id = fields.required_text("lease_id");
+    let events = fields.require("events", |item| {
+        item.list(|item| {
+            item.whole(|fields| RunEvent {
+                kind: fields.required_text("type"),
+                data: super::append::data(fields),
+            })
+        })
+    });
+    Command::AppendRunEvents { run_id, lease_id, events }
+}
+
+/// What `POST /tasks/claim` asks for.
+#[derive(Debug, Default)]
+pub(crate) struct ClaimRequest {
+    /// For whom.
+    pub(crate) agent_id: Text,
+    /// In which session.
+    pub(crate) session_id: Option<Text>,
+    /// A row predicate over tasks, in PQL.
+    pub(crate) filter: Option<Text>,
+    /// Its parameters: a JSON object or list.
+    pub(crate) params: Option<Text>,
+    /// How long the lease lasts.
+    pub(crate) ttl_ms: Option<i64>,
+    /// How many tasks.
+    pub(crate) limit: Option<u32>,
+    /// How long to wait for work when there is none.
+    pub(crate) wait_ms: u64,
+}
+
+/// Most tasks of one claim.
+pub(crate) const CLAIM_LIMIT_MAX: u32 = 100;
+
+/// Longest wait of one claim: below what proxies and clients cut idle requests at.
+pub(crate) const CLAIM_WAIT_MS_MAX: u32 = 30_000;
+
+/// `POST /tasks/claim`
+pub(crate) fn claim(fields: &mut Fields<'_, '_>) -> ClaimRequest {
+    let int = |fields: &mut Fields<'_, '_>, name, range| {
+        fields.take(name, |item| item.int_in(range)).and_then(|value| u32::try_from(value).ok())
+    };
+    ClaimRequest {
+        agent_id: fields.required_text("agent_id"),
+        session_id: fields.text("session_id"),
+        filter: fields.text("where"),
+        params: fields.take("params", |item| item.json()),
+        ttl_ms: fields.take("lease_s", |item| item.seconds_as_ms()),
+        limit: int(fields, "limit", 1..=i64::from(CLAIM_LIMIT_MAX)),
+        wait_ms: int(fields, "wait_ms", 0..=i64::from(CLAIM_WAIT_MS_MAX)).unwrap_or(0).into(),
+    }
+}

@@ -1,0 +1,157 @@
+//! One subscription of a socket.
+
+use super::frame;
+use super::outbox::{Gone, Outbox};
+use crate::error::Error;
+use crate::follow::{Follow, Step};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Text;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Room for a frame that does not come within this means that the client is not reading.
+const STALLED_AFTER: Duration = Duration::from_millis(250);
+
+/// How the session reaches a subscription.
+#[derive(Debug)]
+pub(super) struct Handle {
+    credit: Option<Arc<Semaphore>>,
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Handle {
+    /// Starts a subscription. Cancelling `ended` ends it too.
+    pub(super) fn start(
+        sub: Text,
+        follow: Follow,
+        credit: Option<usize>,
+        outbox: Outbox,
+        tasks: &TaskTracker,
+        ended: &CancellationToken,
+    ) -> Self {
+        let credit = credit.map(|credit| Arc::new(Semaphore::new(credit.min(Semaphore::MAX_PERMITS))));
+        let cancel = ended.child_token();
+        let task = tasks.spawn(run(sub, follow, credit.clone(), cancel.clone(), outbox));
+        Self { credit, cancel, task }
+    }
+
+    /// Ends it; it tells the client itself.
+    pub(super) fn end(&self) {
+        self.cancel.cancel();
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Allows `n` more events.
+    ///
+    /// # Errors
+    /// When the subscription has no limit, or so much was allowed that it cannot be counted.
+    pub(super) fn add_credit(&self, n: usize) -> Result<(), Error> {
+        let Some(credit) = &self.credit else {
+            return Err(Error::problem("/sub", "this subscription was made without credit and needs none"));
+        };
+        match credit.available_permits().checked_add(n) {
+            Some(total) if total <= Semaphore::MAX_PERMITS => {
+                credit.add_permits(n);
+                Ok(())
+            }
+            _ => Err(Error::problem("/n", "more credit than can be counted")),
+        }
+    }
+}
+
+/// Why a subscription ended.
+enum End {
+    /// The client asked.
+    Unsubscribed,
+    /// The client does not read, and is too far behind.
+    Slow,
+    /// The server stops.
+    Stopped,
+    /// The log could not be read.
+    Failed(Error),
+    /// The socket is gone; there is nobody to tell.
+    Gone,
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+/// Serves a subscription to its end, and tells the client of it.
+async fn run(
+    sub: Text,
+    mut follow: Follow,
+    credit: Option<Arc<Semaphore>>,
+    cancel: CancellationToken,
+    outbox: Outbox,
+) {
+    let stop = follow.stop();
+    let end = tokio::select! {
+        end = serve(&sub, &mut follow, credit.as_deref(), &outbox) => end,
+        () = cancel.cancelled() => Err(End::Unsubscribed),
+        () = stop.cancelled() => Err(End::Stopped),
+    };
+    let reason = match end {
+        Ok(never) => match never {},
+        Err(End::Gone) => return,
+        Err(End::Unsubscribed) => "unsubscribed",
+        Err(End::Slow) => "slow_consumer",
+        Err(End::Stopped) => "shutting_down",
+        Err(End::Failed(error)) => {
+            let _ = outbox.put(frame::error(Some(&sub), &error)).await;
+            "error"
+        }
+    };
+    // If the socket goes meanwhile, nobody is left to be told.
+    let _ = outbox.put(frame::closed(&sub, reason, follow.position())).await;
+}
+
+async fn serve(
+    sub: &Text,
+    follow: &mut Follow,
+    credit: Option<&Semaphore>,
+    outbox: &Outbox,
+) -> Result<std::convert::Infallible, End> {
+    outbox.put(frame::mark("subscribed", sub, follow.position())).await?;
+    loop {
+        let frame = match follow.next().await.map_err(End::Failed)? {
+            Step::Event(event) => {
+                if let Some(credit) = credit {
+                    // The semaphore is never closed.
+                    let Ok(permit) = credit.acquire().await else { return Err(End::Gone) };
+                    permit.forget();
+                }
+                frame::event(sub, &event)
+            }
+            Step::CaughtUp(position) => frame::mark("caught_up", sub, position),
+            Step::Progress(position) => frame::mark("progress", sub, position),
+            Step::Stopped => return Err(End::Stopped),
+        };
+        put(frame, follow, outbox).await?;
+        follow.confirm();
+    }
+}
+
+/// Puts a frame, giving up when the client takes nothing and the log has gone far ahead.
+async fn put(frame: Vec<u8>, follow: &Follow, outbox: &Outbox) -> Result<(), End> {
+    let mut put = pin!(outbox.put(frame));
+    loop {
+        match timeout(STALLED_AFTER, &mut put).await {
+            Ok(put) => return put.map_err(End::from),
+            Err(_) if follow.is_too_far_behind() => return Err(End::Slow),
+            Err(_) => {}
+        }
+    }
+}

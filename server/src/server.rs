@@ -8,6 +8,7 @@ use crate::listen::{UnixSocket, serve_tcp, serve_unix};
 use crate::timers::expire_leases;
 use domain::Work;
 use query::Engine;
+use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,15 @@ pub(crate) struct Server {
     app: Shared,
     socket: PathBuf,
     listen: Option<SocketAddr>,
+}
+
+/// The one line on stdout that says that the server is ready.
+#[derive(Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    socket: &'a str,
+    listen: Option<String>,
+    position: u64,
 }
 
 impl Server {
@@ -71,13 +81,13 @@ impl Server {
 
     /// The line that says that the server is ready.
     pub(crate) fn ready_line(&self) -> String {
-        serde_json::json!({
-            "ready": true,
-            "socket": self.socket,
-            "listen": self.listen.map(|address| address.to_string()),
-            "position": self.app.store().head().position,
-        })
-        .to_string()
+        let ready = Ready {
+            ready: true,
+            socket: &self.socket.to_string_lossy(),
+            listen: self.listen.map(|address| address.to_string()),
+            position: self.app.store().head().position.0,
+        };
+        serde_json::to_string(&ready).unwrap_or_default()
     }
 
     /// Serves until `stop` is done or the writer has stopped, then finishes what was accepted.

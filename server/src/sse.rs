@@ -123,7 +123,7 @@ impl Feed {
                 }
                 Err(error) => {
                     out.extend_from_slice(b"event: error\ndata: ");
-                    crate::wire::envelope::push(&mut out, &error.to_json());
+                    crate::wire::envelope::push(&mut out, &error.wire());
                     out.extend_from_slice(b"\n\n");
                     self.close(&mut out, "error");
                     return (out.into(), false);

@@ -7,9 +7,11 @@ mod test;
 
 pub(crate) use code::Code;
 
+use crate::wire::envelope::push;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::Problem;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// `Retry-After` of an error that says nothing more exact, in seconds.
@@ -29,6 +31,17 @@ struct Parts {
     retryable: bool,
     details: Value,
     retry_after_s: Option<u32>,
+}
+
+/// The members of `error`, in the order of the documentation.
+#[derive(Serialize)]
+struct Wire<'a> {
+    code: &'static str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    next: &'a [String],
+    retryable: bool,
+    details: &'a Value,
 }
 
 impl Error {
@@ -115,16 +128,15 @@ impl Error {
     }
 
     /// The value of `error` in the envelope.
-    pub(crate) fn to_json(&self) -> Value {
+    pub(crate) fn wire(&self) -> impl Serialize {
         let Parts { code, message, hint, next, retryable, details, .. } = &*self.0;
-        json!({
-            "code": code.as_str(),
-            "message": message,
-            "hint": hint,
-            "next": next,
-            "retryable": retryable,
-            "details": details,
-        })
+        Wire { code: code.as_str(), message, hint: hint.as_deref(), next, retryable: *retryable, details }
+    }
+
+    /// The same as a JSON value.
+    #[cfg(test)]
+    pub(crate) fn to_json(&self) -> Value {
+        serde_json::to_value(self.wire()).expect("an error is plain data")
     }
 }
 
@@ -138,7 +150,9 @@ impl std::error::Error for Error {}
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let body = json!({"ok": false, "data": null, "error": self.to_json()}).to_string();
+        let mut body = br#"{"ok":false,"data":null,"error":"#.to_vec();
+        push(&mut body, &self.wire());
+        body.push(b'}');
         let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -127,7 +127,7 @@ pub(super) fn error(sub: Option<&str>, error: &Error) -> Vec<u8> {
         None => br#"{"op":"error""#.to_vec(),
     };
     push_name(&mut out, "error");
-    push(&mut out, &error.to_json());
+    push(&mut out, &error.wire());
     out.push(b'}');
     out
 }

@@ -11,11 +11,12 @@ pub(super) async fn print(client: &Client, planned: u64, done: u64) -> Result<()
     let shown = [
         (
             "Who did what",
-            "SELECT agent_id AS agent, count(*) AS runs, \
-             sum(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS completed, \
-             sum(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed, \
-             sum(CASE WHEN status = 'expired' THEN 1 ELSE 0 END) AS expired, sum(tokens) AS tokens \
-             FROM runs GROUP BY agent_id ORDER BY completed DESC"
+            "SELECT agent_id AS agent, count(*) AS runs,
+    sum(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS completed,
+    sum(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed,
+    sum(CASE WHEN status = 'expired' THEN 1 ELSE 0 END) AS expired,
+    sum(tokens) AS tokens
+  FROM runs GROUP BY agent ORDER BY completed DESC"
                 .to_owned(),
         ),
         (

@@ -1,6 +1,6 @@
 //! Constants and parameters.
 
-use super::{Builder, Pair, Result, Rule, misplaced, syntax};
+use super::{Builder, Pair, Result, Rule, cut, misplaced, syntax};
 use crate::ast::{Expr, ExprKind, Literal, Parameter};
 use crate::{Code, Error, Span};
 use chrono::{DateTime, Datelike};
@@ -38,7 +38,7 @@ impl Builder<'_> {
         let count = self.leaf(pair.into_inner().next().ok_or_else(|| misplaced(span))?)?;
         match &count.kind {
             ExprKind::Literal(Literal::Decimal(_)) => {
-                Err(syntax(span, format!("expected a whole number, found {}", self.written(span))))
+                Err(syntax(span, format!("expected a whole number, found {}", cut(self.written(span)))))
             }
             _ => Ok(count),
         }
@@ -128,7 +128,7 @@ impl Builder<'_> {
     pub(super) fn time(&self, span: Span) -> Result<i64> {
         let text = self.string(span);
         let time = DateTime::parse_from_rfc3339(&text).map_err(|_| {
-            let error = Error::new(Code::Syntax, span, format!("'{text}' is no RFC 3339 time"));
+            let error = Error::new(Code::Syntax, span, format!("'{}' is no RFC 3339 time", cut(&text)));
             let zone = "'2026-01-19T14:25:00Z' or '2026-01-19T15:25:00+01:00'";
             Box::new(error.hint(format!("a date, a time and an offset, like {zone}")))
         })?;

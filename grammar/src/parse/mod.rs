@@ -13,6 +13,7 @@ mod statement;
 use crate::{Code, Error, Span, ast};
 use pest::Parser as _;
 use scan::Token;
+use std::borrow::Cow;
 
 /// pest's own types; they stay in here.
 #[allow(missing_docs, unreachable_pub)]
@@ -127,6 +128,17 @@ fn child(pair: Pair<'_>, rule: Rule) -> Result<Pair<'_>> {
     let span = pair.as_span();
     let found = pair.into_inner().find(|part| part.as_rule() == rule);
     found.ok_or_else(|| misplaced(Span::new(span.start(), span.end())))
+}
+
+/// How much of a token an error repeats, in characters.
+const REPEATED_CHARS_MAX: usize = 40;
+
+/// `written`, cut where it is too long to be repeated in an error.
+fn cut(written: &str) -> Cow<'_, str> {
+    match written.char_indices().nth(REPEATED_CHARS_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &written[..end])),
+        None => Cow::Borrowed(written),
+    }
 }
 
 fn syntax(span: Span, message: impl Into<String>) -> Box<Error> {

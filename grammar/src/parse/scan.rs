@@ -4,6 +4,7 @@
 //! fault inside one token (an unterminated string, a sign of another language) is said best by whoever
 //! reads characters. The tokens found also give errors their exact spans, and spans their exact ends.
 
+use super::cut;
 use crate::{Code, Error, NESTING_MAX, Span, TEXT_BYTES_MAX};
 
 /// What a token is.
@@ -170,7 +171,7 @@ impl<'t> Scanner<'t> {
             return Ok(Kind::Duration);
         }
         let span = Span::new(start, self.at);
-        let written = &self.text[start..self.at];
+        let written = cut(&self.text[start..self.at]);
         let lower = suffix.to_ascii_lowercase();
         Err(if number_end != digits_end {
             Error::new(Code::Syntax, span, format!("`{written}` is no number"))
@@ -184,9 +185,9 @@ impl<'t> Scanner<'t> {
                 .hint(format!("units are lower case: `{lower}`"))
         } else {
             let unit = Span::new(number_end, self.at);
-            let error = Error::new(Code::Syntax, unit, format!("unknown duration unit `{suffix}`"));
+            let error = Error::new(Code::Syntax, unit, format!("unknown duration unit `{}`", cut(suffix)));
             error.hint(match unit_meant(&lower) {
-                Some(meant) => format!("did you mean `{}{meant}`?", &self.text[start..number_end]),
+                Some(meant) => format!("did you mean `{}{meant}`?", cut(&self.text[start..number_end])),
                 None => "the units are ms, s, m, h, d and w".to_owned(),
             })
         })
@@ -220,7 +221,7 @@ impl<'t> Scanner<'t> {
         let name = &self.text[start + 1..self.at];
         let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
         if name.is_empty() || begins_with_digit && !is_number {
-            let message = format!("`${name}` is no parameter");
+            let message = format!("`${}` is no parameter", cut(name));
             return Err(Error::new(Code::Syntax, Span::new(start, self.at), message)
                 .hint("parameters are written $1 or $name"));
         }
@@ -305,7 +306,9 @@ fn unit_meant(suffix: &str) -> Option<&'static str> {
 /// The error for a character that begins no token.
 fn stray(character: char, span: Span) -> Error {
     let code = u32::from(character);
-    let message = if character.is_control() || character.is_whitespace() {
+    let message = if character == '`' {
+        "a backtick means nothing here".to_owned()
+    } else if character.is_control() || character.is_whitespace() {
         format!("the character U+{code:04X} means nothing here")
     } else {
         format!("the character `{character}` means nothing here")

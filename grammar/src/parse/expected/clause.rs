@@ -1,7 +1,9 @@
 //! Mistakes in clauses: their order, their names, what stands in them.
 
 use super::{Kind, Refusal, Rule};
-use crate::{Code, Error, is_reserved, is_word};
+use crate::parse::cut;
+use crate::parse::scan::UNITS;
+use crate::{Code, Error, is_reserved};
 
 /// The clauses of each statement, in their order: a word each begins with, and how it is called.
 const SELECT: &[(&str, &str)] = &[
@@ -42,7 +44,9 @@ fn agent(refusal: &Refusal<'_>) -> Option<Error> {
         Some(Kind::Quoted) => {
             error.hint(format!("a text stands in single quotes: {}", single_quoted(refusal)))
         }
-        Some(Kind::Word) => error.hint(format!("a text stands in quotes: '{}'", refusal.written(refusal.at))),
+        Some(Kind::Word) => {
+            error.hint(format!("a text stands in quotes: '{}'", cut(refusal.written(refusal.at))))
+        }
         _ => error.hint("a text like 'agent-7', or a parameter"),
     })
 }
@@ -54,10 +58,10 @@ fn lease(refusal: &Refusal<'_>) -> Option<Error> {
     }
     let error = refusal.expected("a duration like 15m after LEASE");
     Some(match refusal.kind(refusal.at) {
-        Some(Kind::Number) if refusal.is_any_word(refusal.at + 1, &super::super::scan::UNITS) => {
-            joined_duration(error, refusal)
+        Some(Kind::Number) if refusal.is_any_word(refusal.at + 1, &UNITS) => joined_duration(error, refusal),
+        Some(Kind::Number) => {
+            error.hint(format!("add a unit: {}s or {0}m", cut(refusal.written(refusal.at))))
         }
-        Some(Kind::Number) => error.hint(format!("add a unit: {}s or {0}m", refusal.written(refusal.at))),
         Some(Kind::Text) => error.hint("a duration stands without quotes"),
         Some(Kind::Parameter) => error.hint("the lease is written out, it is no parameter"),
         _ => error,
@@ -101,9 +105,7 @@ fn moment(refusal: &Refusal<'_>) -> Option<Error> {
     }
     let error = refusal.expected("a moment after AS OF");
     Some(match refusal.kind(refusal.at) {
-        Some(Kind::Number) if refusal.is_any_word(refusal.at + 1, &super::super::scan::UNITS) => {
-            joined_duration(error, refusal)
-        }
+        Some(Kind::Number) if refusal.is_any_word(refusal.at + 1, &UNITS) => joined_duration(error, refusal),
         Some(Kind::Quoted) => {
             error.hint(format!("a time stands in single quotes: {}", single_quoted(refusal)))
         }
@@ -285,7 +287,7 @@ fn select_list(refusal: &Refusal<'_>) -> Option<Error> {
     let number_before = refusal.at.checked_sub(1).and_then(|last| refusal.kind(last)) == Some(Kind::Number);
     Some(if refusal.found_word("over") {
         error.hint("windows are left to plain SQL")
-    } else if number_before && refusal.is_any_word(refusal.at, &super::super::scan::UNITS) {
+    } else if number_before && refusal.is_any_word(refusal.at, &UNITS) {
         let (count, unit) = (refusal.before(1), refusal.written(refusal.at));
         error.hint(format!("a duration is one word: {count}{unit}"))
     } else if refusal.is_word(refusal.at.wrapping_sub(1), "interval") {
@@ -294,10 +296,15 @@ fn select_list(refusal: &Refusal<'_>) -> Option<Error> {
         error.hint("write LIMIT n at the end")
     } else if refusal.is_word(refusal.at.wrapping_sub(1), "all") {
         error.hint("leave ALL out: every row is given unless DISTINCT says otherwise")
-    } else if refusal.found_word("as") && !refusal.expects(Rule::kw_as) {
+    } else if refusal.before(1) == "*" && !refusal.expects(Rule::kw_as) {
         error.hint("`*` has no name of its own")
+    } else if refusal.is_word(refusal.at.wrapping_sub(2), "as") && is_reserved(refusal.before(1)) {
+        error.hint(format!("`{}` was read as the name after AS", refusal.before(1)))
+    } else if refusal.is_any_word(refusal.at, &["where", "group", "having", "order", "limit", "join", "left"])
+    {
+        error.hint(format!("FROM comes before {}", refusal.written(refusal.at).to_ascii_uppercase()))
     } else if is_name && (refusal.written(next) == "," || refusal.is_word(next, "from")) {
-        error.hint(format!("a column is named with AS: AS {}", refusal.written(refusal.at)))
+        error.hint(format!("a column is named with AS: AS {}", cut(refusal.written(refusal.at))))
     } else if let Some(keyword) = refusal.misspelt(refusal.at) {
         error.hint(format!("did you mean {keyword}?"))
     } else {
@@ -309,7 +316,7 @@ fn select_list(refusal: &Refusal<'_>) -> Option<Error> {
 fn misspelt_before(refusal: &Refusal<'_>) -> Option<Error> {
     let last = refusal.at.checked_sub(1)?;
     let keyword = if refusal.expects(Rule::kw_where) { refusal.misspelt(last)? } else { return None };
-    let error = refusal.error_at(last, format!("`{}` is no clause", refusal.written(last)));
+    let error = refusal.error_at(last, format!("`{}` is no clause", cut(refusal.written(last))));
     Some(error.hint(format!("did you mean {keyword}?")))
 }
 
@@ -323,6 +330,5 @@ fn joined_duration(error: Error, refusal: &Refusal<'_>) -> Error {
 pub(super) fn single_quoted(refusal: &Refusal<'_>) -> String {
     let written = refusal.written(refusal.at);
     let inside = written.get(1..written.len().saturating_sub(1)).unwrap_or_default();
-    debug_assert!(!is_word(written));
-    format!("'{}'", inside.replace("\"\"", "\"").replace('\'', "''"))
+    format!("'{}'", cut(&inside.replace("\"\"", "\"").replace('\'', "''")))
 }

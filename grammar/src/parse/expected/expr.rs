@@ -1,6 +1,8 @@
 //! Mistakes in expressions.
 
 use super::{Kind, Refusal, Rule};
+use crate::parse::cut;
+use crate::parse::scan::UNITS;
 use crate::{Error, is_reserved};
 
 /// The signs whose right side is a set.
@@ -28,7 +30,10 @@ pub(super) fn explain(refusal: &Refusal<'_>) -> Option<Error> {
 pub(super) fn is_name_meant(refusal: &Refusal<'_>) -> bool {
     let next = refusal.at + 1;
     let next_written = refusal.written(next);
+    let is_end_of_case = refusal.found_word("end")
+        && refusal.is_any_word(refusal.at.wrapping_sub(1), &["case", "when", "then", "else"]);
     refusal.is_any_word(refusal.at, &NAMEABLE)
+        && !is_end_of_case
         && match refusal.kind(next) {
             None => true,
             Some(Kind::Sign) => !matches!(next_written, "(" | "*" | "-" | "−" | "{"),
@@ -94,7 +99,7 @@ fn set(refusal: &Refusal<'_>) -> Option<Error> {
             refusal.expected("a member").hint(format!("a text stands in single quotes: {quoted}"))
         }
         Some(Kind::Number | Kind::Duration) if wants_member => {
-            refusal.expected("a member").hint(format!("{quote}: '{}'", refusal.written(refusal.at)))
+            refusal.expected("a member").hint(format!("{quote}: '{}'", cut(refusal.written(refusal.at))))
         }
         Some(Kind::Parameter) if wants_member => {
             refusal.expected("a member").hint("a parameter can be a whole set: caps ⊆ $caps")
@@ -109,7 +114,7 @@ fn set(refusal: &Refusal<'_>) -> Option<Error> {
             let meant = &refusal.text[span.start..span.end];
             let hint = match meant.contains('\'') {
                 true => format!("{quote}, like 'c++'"),
-                false => format!("{quote}: '{meant}'"),
+                false => format!("{quote}: '{}'", cut(meant)),
             };
             refusal.expected("`,` or `}`").hint(hint)
         }
@@ -129,7 +134,7 @@ fn step(refusal: &Refusal<'_>) -> Option<Error> {
             _ if refusal.kind(refusal.at) == Some(Kind::Quoted) => error
                 .hint(format!("a text stands in single quotes: {}", super::clause::single_quoted(refusal))),
             _ if refusal.kind(refusal.at) == Some(Kind::Word) => {
-                error.hint(format!("a key is quoted: ['{}']", refusal.written(refusal.at)))
+                error.hint(format!("a key is quoted: ['{}']", cut(refusal.written(refusal.at))))
             }
             _ => error,
         });
@@ -150,6 +155,7 @@ fn test(refusal: &Refusal<'_>) -> Option<Error> {
         let error = refusal.expected("IN, LIKE, ILIKE, MATCHES or BETWEEN after NOT");
         return Some(match refusal.written(refusal.at) {
             "=" => error.hint("write !="),
+            null if null.eq_ignore_ascii_case("null") => error.hint("write IS NOT NULL"),
             _ => error.hint("NOT stands in front of any other comparison: NOT a = b"),
         });
     }
@@ -167,6 +173,14 @@ fn test(refusal: &Refusal<'_>) -> Option<Error> {
     if refusal.is_word(refusal.at.wrapping_sub(1), "in") && refusal.expects(Rule::operand) {
         let error = refusal.expected("a list in parentheses or a set after IN");
         return Some(error.hint("x IN ('a', 'b') or 'a' IN labels"));
+    }
+    // A list is no value to go on with.
+    let is_value_sign =
+        ["∪", "|", "∩", "&", "∖", "\\", "+", "-", "||"].contains(&refusal.written(refusal.at));
+    if is_value_sign && !refusal.is_after_operand() && refusal.before(1) == ")" && refusal.expects(Rule::EOI)
+    {
+        let error = refusal.error(format!("IN (…) is a list, {} goes on with a value", refusal.found()));
+        return Some(error.hint("a set in parentheses stands after ∈"));
     }
     let is_empty_list = refusal.found_sign(")")
         && refusal.before(1) == "("
@@ -200,6 +214,11 @@ fn call(refusal: &Refusal<'_>) -> Option<Error> {
     }
     if is_in("cast") && refusal.expected == [Rule::word] {
         return Some(refusal.expected("a type after AS").hint("CAST(data.count AS int)"));
+    }
+    if is_in("cast") && refusal.expected == [Rule::close] {
+        return Some(
+            refusal.expected("`)` after the type").hint("a type is one word: CAST(data.count AS int)"),
+        );
     }
     if is_in("exists") && refusal.expected == [Rule::kw_select] {
         return Some(refusal.expected("SELECT after EXISTS (").hint("EXISTS (SELECT id FROM tasks WHERE …)"));
@@ -236,6 +255,9 @@ fn before_operand(refusal: &Refusal<'_>) -> Option<Error> {
         sign if refusal.at.checked_sub(1).and_then(|last| refusal.kind(last)) == Some(Kind::Sign) => {
             format!("an expression after `{sign}`")
         }
+        word if word.eq_ignore_ascii_case("by") => {
+            format!("an expression after {} BY", refusal.before(2).to_ascii_uppercase())
+        }
         word => format!("an expression after {}", word.to_ascii_uppercase()),
     };
     let error = refusal.expected(what);
@@ -248,6 +270,9 @@ fn before_operand(refusal: &Refusal<'_>) -> Option<Error> {
         "[" => error.hint("lists are no values: a set is {rust, sql}, and IN takes (1, 2)"),
         ")" if before == "," => error.hint("no comma stands before `)`"),
         "*" => error.hint("`*` stands alone in a select list and in count(*)"),
+        word if word.eq_ignore_ascii_case("select") && matches!(refusal.before(2), "∈" | "∉") => {
+            error.hint("a select stands after IN: x IN (SELECT …)")
+        }
         word if word.eq_ignore_ascii_case("select") => {
             error.hint("a select stands in FROM, after IN and after EXISTS, nowhere else")
         }
@@ -308,11 +333,9 @@ fn after_operand(refusal: &Refusal<'_>) -> Option<Error> {
         return comma(refusal);
     }
     let last = refusal.at.checked_sub(1)?;
-    let error = || refusal.expected(format_args!("an operator after `{}`", refusal.written(last)));
+    let error = || refusal.expected(format_args!("an operator after `{}`", cut(refusal.written(last))));
     match (refusal.kind(last), refusal.kind(refusal.at)) {
-        (Some(Kind::Number), Some(Kind::Word))
-            if refusal.is_any_word(refusal.at, &super::super::scan::UNITS) =>
-        {
+        (Some(Kind::Number), Some(Kind::Word)) if refusal.is_any_word(refusal.at, &UNITS) => {
             let (count, unit) = (refusal.before(1), refusal.written(refusal.at).to_ascii_lowercase());
             return Some(error().hint(format!("a duration is one word: {count}{unit}")));
         }

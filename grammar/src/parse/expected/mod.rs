@@ -8,14 +8,11 @@ mod clause;
 mod expr;
 mod statement;
 
-use super::Rule;
 use super::scan::{Kind, Token};
+use super::{Rule, cut};
 use crate::nearest::nearest;
 use crate::{Code, Error, Span, is_reserved};
 use pest::error::{ErrorVariant, InputLocation};
-
-/// How much of a found token an error repeats, in characters.
-const FOUND_CHARS_MAX: usize = 40;
 
 /// What pest's refusal of `text`, read as `entry`, means for who wrote it.
 pub(super) fn explain(
@@ -115,11 +112,9 @@ impl<'t> Refusal<'t> {
 
     /// The refused token as an error names it.
     fn found(&self) -> String {
-        let written = self.written(self.at);
-        match written.char_indices().nth(FOUND_CHARS_MAX) {
-            _ if written.is_empty() => "the end".to_owned(),
-            Some((cut, _)) => format!("`{}…`", &written[..cut]),
-            None => format!("`{written}`"),
+        match self.written(self.at) {
+            "" => "the end".to_owned(),
+            written => format!("`{}`", cut(written)),
         }
     }
 
@@ -192,6 +187,7 @@ impl<'t> Refusal<'t> {
                 ]),
                 Rule::join => keywords.extend(["JOIN", "LEFT JOIN", "INNER JOIN"]),
                 Rule::query => keywords.extend(["SELECT", "WITH"]),
+                Rule::start => keywords.extend(["FROM", "AFTER"]),
                 rule => keywords.extend(self.keyword(*rule)),
             }
         }
@@ -249,7 +245,7 @@ impl<'t> Refusal<'t> {
                 before if is_reserved(before) => {
                     self.expected(format_args!("{phrase} after {}", before.to_ascii_uppercase()))
                 }
-                before => self.expected(format_args!("{phrase} after `{before}`")),
+                before => self.expected(format_args!("{phrase} after `{}`", cut(before))),
             },
             [some @ .., last] => self.expected(format_args!("{} or {last}", some.join(", "))),
         };
@@ -278,6 +274,7 @@ fn phrase(rule: Rule) -> Option<&'static str> {
         Rule::set_member => "a member",
         Rule::query => "SELECT",
         Rule::join => "JOIN",
+        Rule::start => "FROM, AFTER",
         Rule::comma => "`,`",
         Rule::close => "`)`",
         Rule::close_bracket => "`]`",

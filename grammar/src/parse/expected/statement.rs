@@ -9,7 +9,7 @@ const FIRST_WORDS: [&str; 9] =
     ["SELECT", "WITH", "CLAIM", "SUBSCRIBE", "CREATE", "DROP", "EXPLAIN", "SHOW", "DESCRIBE"];
 
 pub(super) fn explain(refusal: &Refusal<'_>) -> Option<Error> {
-    if refusal.expects(Rule::statement_text) {
+    if refusal.entry == Rule::statement_text && refusal.at == 0 {
         return Some(no_statement(refusal));
     }
     second_statement(refusal)
@@ -80,6 +80,10 @@ fn next_task(refusal: &Refusal<'_>) -> Option<Error> {
     if refusal.expects(Rule::kw_for) && starts_claim {
         return Some(refusal.expected("FOR after CLAIM next_task").hint("CLAIM next_task FOR 'agent-7'"));
     }
+    if refusal.found_word("next_task") && refusal.is_word(refusal.at.wrapping_sub(1), "analyze") {
+        let error = refusal.error("the offer is explained without ANALYZE");
+        return Some(error.hint("EXPLAIN next_task FOR 'agent-7'"));
+    }
     // SELECT next_task, and then neither what its shorthand takes nor what makes it a column.
     let is_bare = refusal.is_word(refusal.at.wrapping_sub(1), "next_task")
         && refusal.is_word(refusal.at.wrapping_sub(2), "select");
@@ -135,6 +139,9 @@ fn with(refusal: &Refusal<'_>) -> Option<Error> {
     }
     if refusal.expected == [Rule::open] && refusal.is_word(refusal.at.wrapping_sub(1), "as") {
         return Some(refusal.expected("`(` after AS").hint("WITH name AS (SELECT …) SELECT …"));
+    }
+    if refusal.is_before_name() && refusal.before(1) == "," && refusal.found_word("select") {
+        return Some(refusal.expected("a name after `,`").hint("no comma stands before the last SELECT"));
     }
     let is_after_list = refusal.expects(Rule::comma) && refusal.expects(Rule::kw_select);
     is_after_list.then(|| refusal.expected("`,` or the SELECT that reads what WITH names"))

@@ -61,3 +61,57 @@ impl<R> Commit<R> {
         self.events.get(usize::try_from(index).ok()?)
     }
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::{EventId, Revision, Timestamp};
+
+    fn commit(first: u64, events: u64) -> Arc<Commit<()>> {
+        let event = |position| Event {
+            position: Position(position),
+            id: EventId(u128::from(position)),
+            stream: "s".into(),
+            revision: Revision(position),
+            kind: "Noted".into(),
+            time: Timestamp(0),
+            data: "1".into(),
+            metadata: "{}".into(),
+            tags: Vec::new(),
+        };
+        let last = first + events - 1;
+        Arc::new(Commit {
+            first: Position(first),
+            last: Position(last),
+            time: Timestamp(0),
+            events: (first..=last).map(event).collect(),
+            changes: Vec::new(),
+            next_deadline: None,
+        })
+    }
+
+    fn kept(recent: &Recent<()>) -> Vec<u64> {
+        (0..30).filter(|position| recent.find(Position(*position)).is_some()).collect()
+    }
+
+    #[test]
+    fn keeps_the_newest_within_both_bounds() {
+        let options = Options { recent_events_max: 6, recent_bytes_max: 100, ..Options::default() };
+        let recent = Recent::new(&options);
+        assert_eq!(kept(&recent), []);
+        recent.push(&commit(1, 3), 10);
+        recent.push(&commit(4, 3), 10);
+        assert_eq!(kept(&recent), [1, 2, 3, 4, 5, 6]);
+        recent.push(&commit(7, 1), 10);
+        assert_eq!(kept(&recent), [4, 5, 6, 7], "seven events are too many");
+        recent.push(&commit(8, 1), 80);
+        assert_eq!(kept(&recent), [4, 5, 6, 7, 8], "a hundred bytes are allowed");
+        recent.push(&commit(9, 1), 1);
+        assert_eq!(kept(&recent), [7, 8, 9]);
+        recent.push(&commit(10, 9), 500);
+        assert_eq!(kept(&recent), (10..19).collect::<Vec<_>>(), "the newest is kept, whatever its size");
+        let found = recent.find(Position(12)).unwrap();
+        assert_eq!(found.event(Position(12)).unwrap().position, Position(12));
+        assert_eq!((found.event(Position(9)), found.event(Position(19))), (None, None));
+    }
+}

@@ -132,3 +132,47 @@ pub(crate) fn value_u64(what: &'static str, value: &[u8]) -> Result<u64, Damage>
     let bytes = body.try_into().map_err(|_| damaged(what, Position::ZERO, "not a number of 8 bytes"))?;
     Ok(u64::from_be_bytes(bytes))
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::model::Count;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the bytes are, decoding them is an answer.
+        #[test]
+        fn noise_never_panics(key: Vec<u8>, mut value: Vec<u8>, ours: bool) {
+            if ours && let Some(format) = value.first_mut() {
+                *format = VALUE_FORMAT;
+            }
+            let _ = checkpoint::decode(&value);
+            let _ = stream_head::decode(&value);
+            let _ = stream::decode(&value);
+            let _ = event_id::decode(&value);
+            let _ = tag::decode(&key);
+            let _ = log::decode(&key);
+            let _ = row::decode_key(&key);
+            let _ = row::decode::<Count>(1, &value);
+            let _ = history::decode::<Count>(&key, &value);
+            let _ = (meta::format(&value), meta::node(&value));
+        }
+
+        #[test]
+        fn another_format_is_refused(value in proptest::collection::vec(any::<u8>(), 0..60)) {
+            prop_assume!(value.first() != Some(&VALUE_FORMAT));
+            prop_assert!(checkpoint::decode(&value).is_err());
+            prop_assert!(stream_head::decode(&value).is_err());
+            prop_assert!(row::decode::<Count>(1, &value).is_err());
+            prop_assert!(history::decode::<Count>(&[7, 1, 0, 0, 0, 0, 0, 0, 0, 9], &value).is_err());
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_counted_up() {
+        let range = KeyRange::with_prefix(&[6, 0xFF]);
+        assert!(range.contains(&[6, 0xFF]) && range.contains(&[6, 0xFF, 0xFF, 0xFF]));
+        assert!(!range.contains(&[6, 0xFE]) && !range.contains(&[7]));
+        assert!(KeyRange { start: (&[2][..]).into(), end: (&[2][..]).into() }.is_empty());
+    }
+}

@@ -39,7 +39,7 @@ fn wait_for_queue(store: &Store<Counters>, requests: usize) {
 
 #[test]
 fn threads_and_tasks_get_gapless_positions_after_the_observer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let (seen, _) = observe(&store);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -88,7 +88,7 @@ fn threads_and_tasks_get_gapless_positions_after_the_observer() {
 
 #[test]
 fn an_expected_revision_has_one_winner() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     for round in 0..20 {
         let barrier = Barrier::new(6);
@@ -116,7 +116,7 @@ fn an_expected_revision_has_one_winner() {
 
 #[test]
 fn a_full_queue_refuses_and_recovers() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let options = Options { queue_requests_max: 5, ..Options::default() };
     let (store, _) = open(dir.path(), &options);
     let gate = &store.writer().disk.faults.commit_gate;
@@ -139,7 +139,7 @@ fn a_full_queue_refuses_and_recovers() {
 
 /// Lets one request lead up to the gate, puts others behind it, and says how they were committed.
 fn commit_sizes(options: Options, requests: usize, events: usize) -> Vec<usize> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &options);
     let (_, sizes) = observe(&store);
     let gate = &store.writer().disk.faults.commit_gate;
@@ -171,7 +171,7 @@ fn a_drain_keeps_its_bounds() {
 
 #[test]
 fn no_caller_leads_for_others_after_its_own_drain() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     let gate = &store.writer().disk.faults.commit_gate;
     gate.shut();
@@ -192,7 +192,7 @@ fn no_caller_leads_for_others_after_its_own_drain() {
 
 #[test]
 fn callers_that_give_up_hold_nobody_up() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     let gate = &store.writer().disk.faults.commit_gate;
@@ -222,7 +222,7 @@ fn callers_that_give_up_hold_nobody_up() {
 
 #[test]
 fn a_runtime_of_one_thread_is_served_too() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -238,7 +238,7 @@ fn a_runtime_of_one_thread_is_served_too() {
 #[test]
 fn the_writer_waits_when_views_cannot_go_down_fast_enough() {
     const BOUND: usize = 40;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let options = Options { delta_entries_max: BOUND, tail_events_max: u64::MAX, ..tiny() };
     let (store, _) = open(dir.path(), &options);
     let gate = &store.writer().disk.faults.flush_gate;

@@ -25,7 +25,7 @@ fn reopened(store: Store<Counters>, dir: &Path) -> u64 {
 
 #[test]
 fn a_failed_commit_stops_the_writer_and_tells_everybody() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     for _ in 0..20 {
         store.execute_blocking(context(NOON), add("a", 1)).unwrap();
@@ -69,7 +69,7 @@ fn a_failed_commit_stops_the_writer_and_tells_everybody() {
 
 #[test]
 fn a_commit_whose_answer_is_lost_may_be_there_after_the_next_start() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     store.execute_blocking(context(NOON), add("a", 1)).unwrap();
     store.writer().disk.faults.lose_commit_answer.store(true, SeqCst);
@@ -81,7 +81,7 @@ fn a_commit_whose_answer_is_lost_may_be_there_after_the_next_start() {
 
 #[test]
 fn a_panic_in_the_model_loses_its_drain_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let gate = &store.writer().disk.faults.commit_gate;
     gate.shut();
@@ -109,7 +109,7 @@ fn a_panic_in_the_model_loses_its_drain_and_nothing_else() {
 
 #[test]
 fn a_panic_in_the_observer_stops_the_writer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let observer: Observer<Count> = Arc::new(|_| panic!("observer"));
     store.set_observer(Arc::clone(&observer)).unwrap();
@@ -120,7 +120,7 @@ fn a_panic_in_the_observer_stops_the_writer() {
 
 #[test]
 fn views_that_cannot_be_written_stop_the_writer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     store.execute_blocking(context(NOON), add("a", 1)).unwrap();
@@ -135,7 +135,7 @@ fn views_that_cannot_be_written_stop_the_writer() {
 
 #[test]
 fn closing_answers_what_waits_and_refuses_what_comes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let other = store.clone();
     let gate = &other.writer().disk.faults.commit_gate;

@@ -237,7 +237,7 @@ fn command_of(step: &Step) -> Option<Ask> {
 }
 
 fn run(steps: Vec<Step>, options: &Options) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let mut plain = Plain { now: NOON, ..Plain::default() };
     let (mut store, _) = open(dir.path(), options);
     for step in steps {

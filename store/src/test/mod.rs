@@ -14,9 +14,17 @@ use crate::{
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tempfile::TempDir;
 
 /// Microseconds at which every test begins.
 pub(crate) const NOON: i64 = 1_700_000_000_000_000;
+
+/// A directory for one store: in memory where there is such a place, because a thousand syncs of a real disk
+/// show nothing here that they do not show there.
+pub(crate) fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
 
 /// A context with a seed of its own.
 pub(crate) fn context(now: i64) -> Context {

@@ -26,7 +26,7 @@ fn twenty(dir: &Path) -> Vec<(crate::Text, crate::Version<crate::model::Count>)>
 
 #[test]
 fn a_second_opener_is_refused_and_told_by_whom() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let OpenError::Held { holder, .. } = refusal(dir.path()) else { panic!("another error") };
     assert!(holder.contains(&std::process::id().to_string()), "{holder}");
@@ -39,7 +39,7 @@ fn a_second_opener_is_refused_and_told_by_whom() {
 
 #[test]
 fn another_format_is_refused_by_number() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     twenty(dir.path());
     set_format(dir.path(), 7);
     let refusal = refusal(dir.path());
@@ -49,7 +49,7 @@ fn another_format_is_refused_by_number() {
 
 #[test]
 fn options_out_of_range_are_refused_by_name() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let with = |change: fn(&mut Options)| {
         let mut options = tiny();
         change(&mut options);
@@ -62,7 +62,7 @@ fn options_out_of_range_are_refused_by_name() {
 
 #[test]
 fn what_a_store_is_stays() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     // A crash while the store was made leaves this.
     std::fs::create_dir_all(dir.path().join("log.new/keyspaces")).unwrap();
     let (store, opened) = open(dir.path(), &tiny());
@@ -103,7 +103,7 @@ fn unusable_views_are_folded_again() {
         ("views that fjall cannot open", Box::new(broken)),
     ];
     for (case, break_views) in cases {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         let rows = twenty(dir.path());
         break_views(dir.path());
         let (store, opened) = open(dir.path(), &tiny());
@@ -117,7 +117,7 @@ fn unusable_views_are_folded_again() {
 
 #[test]
 fn another_version_of_the_fold_folds_again() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     twenty(dir.path());
     let version = |version| Counters { version, ..Counters::default() };
     let replayed = |of| Store::open(dir.path(), version(of), tiny()).unwrap().1.replayed_events;
@@ -128,7 +128,7 @@ fn another_version_of_the_fold_folds_again() {
 
 #[test]
 fn a_log_behind_its_views_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     twenty(dir.path());
     let head = Head { position: Position(21), time: Timestamp(NOON) };
     let checkpoint = Checkpoint { format: checkpoint::FORMAT, fold: 0, head, chain: Chain::START };
@@ -140,7 +140,7 @@ fn a_log_behind_its_views_is_refused() {
 #[test]
 fn a_log_that_does_not_verify_is_refused() {
     let damage = |first: u64, previous: Option<Chain>, cut: usize| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         twenty(dir.path());
         let (store, _) = open(dir.path(), &tiny());
         let mut event = store.reader().event(Position(20)).unwrap().unwrap();
@@ -176,7 +176,7 @@ fn writes_until_it_is_killed() {
 
 #[test]
 fn killed_at_any_moment() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let mut acknowledged = 0_u64;
     for round in 1..=4 {
         let mut child = Command::new(std::env::current_exe().unwrap())

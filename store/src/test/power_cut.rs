@@ -13,7 +13,7 @@ const PAGE: usize = 4_096;
 const EVENTS_OF_LAST: usize = 400;
 
 struct Before {
-    dir: tempfile::TempDir,
+    dir: TempDir,
     journal: Vec<u8>,
     /// Where each commit lies in the journal.
     commits: Vec<Range<usize>>,
@@ -25,7 +25,7 @@ fn journal_path(dir: &Path) -> PathBuf {
 
 /// A store that crashed: nine small commits, then a large one.
 fn before() -> Before {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     for n in 0..9 {
         store.execute_blocking(context(NOON), add("a", n)).unwrap();
@@ -44,8 +44,8 @@ fn before() -> Before {
 
 impl Before {
     /// The store with another journal.
-    fn with_journal(&self, journal: &[u8]) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
+    fn with_journal(&self, journal: &[u8]) -> TempDir {
+        let copy = scratch();
         copy_directory(self.dir.path(), copy.path());
         fs::write(journal_path(copy.path()), journal).unwrap();
         copy

@@ -16,7 +16,7 @@ fn refused(store: &Store<Counters>, event: NewEvent) -> AppendError {
 
 #[test]
 fn commands_are_decided_folded_and_answered() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, opened) = open(dir.path(), &Options::default());
     assert_eq!((opened.head.position, opened.replayed_events), (Position::ZERO, 0));
 
@@ -54,7 +54,7 @@ fn commands_are_decided_folded_and_answered() {
 
 #[test]
 fn many_commands_at_once_are_decided_in_order() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let options = Options { queue_requests_max: 4, ..Options::default() };
     let (store, _) = open(dir.path(), &options);
     let many = |numbers: &[i64]| {
@@ -72,7 +72,7 @@ fn many_commands_at_once_are_decided_in_order() {
 
 #[test]
 fn a_reader_stays_at_its_head() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     store.execute_blocking(context(NOON), add("a", 1)).unwrap();
     let reader = store.reader();
@@ -95,7 +95,7 @@ fn a_reader_stays_at_its_head() {
 
 #[test]
 fn bounds_of_names_and_tags() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     let long = |bytes: usize| "x".repeat(bytes);
 
@@ -126,7 +126,7 @@ fn bounds_of_names_and_tags() {
 
 #[test]
 fn bound_of_a_request() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let options = Options { request_bytes_max: 1_000, ..Options::default() };
     let (store, _) = open(dir.path(), &options);
     let append = |bytes: usize| append_one("s", ExpectedRevision::Any, note(&"1".repeat(bytes)));
@@ -146,7 +146,7 @@ fn bound_of_a_request() {
 
 #[test]
 fn times_that_are_given() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     let at = |time: i64| NewEvent { time: Some(Timestamp(time)), ..note("1") };
     let append = |time| append_one("s", ExpectedRevision::Any, at(time));
@@ -175,7 +175,7 @@ fn times_that_are_given() {
 
 #[test]
 fn the_same_append_again_has_the_first_answer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &tiny());
     let event = |id: u128, data: &str| NewEvent { id: Some(EventId(id)), ..note(data) };
     let write = |stream: &str, expected, events| StreamWrite { stream: stream.into(), expected, events };
@@ -213,7 +213,7 @@ fn the_same_append_again_has_the_first_answer() {
 
 #[test]
 fn conditions_see_earlier_writes_of_the_append() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let (store, _) = open(dir.path(), &Options::default());
     let write = |stream: &str, expected, count: usize| StreamWrite {
         stream: stream.into(),

@@ -92,3 +92,33 @@ fn change_entries<R: StoredRow>(change: &RowChange<R>, entries: &mut Vec<Entry>)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::Timestamp;
+    use crate::model::Count;
+
+    #[test]
+    fn a_row_whose_key_is_too_long_is_an_error_and_no_panic() {
+        let at = Stamp {
+            position: Position(1),
+            time: Timestamp(0),
+            event_id: EventId(1),
+            kind: "Added".into(),
+            actor: None,
+        };
+        let change = |bytes: usize| RowChange {
+            table: 1,
+            key: "k".repeat(bytes).into(),
+            before: None,
+            after: Some(Count(1)),
+            at: Arc::new(at.clone()),
+        };
+        let mut entries = Vec::new();
+        change_entries(&change(ROW_KEY_BYTES_MAX), &mut entries).unwrap();
+        assert_eq!(entries.len(), 1);
+        let why = change_entries(&change(ROW_KEY_BYTES_MAX + 1), &mut entries).unwrap_err();
+        assert!(why.contains("a row of table 1 with a key of 32769 bytes"), "{why}");
+    }
+}

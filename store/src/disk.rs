@@ -236,7 +236,10 @@ fn create_log(dir: &Path, options: &Options) -> Result<(), OpenError> {
     })();
     made.map_err(open_fjall)?;
     fs::rename(&new, dir.join(LOG)).map_err(|error| open_io(&error))?;
-    sync_directory(dir).map_err(|error| open_io(&error))
+    sync_directory(dir).map_err(|error| open_io(&error))?;
+    // The data directory may be new itself.
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_directory(parent).map_err(|error| open_io(&error))
 }
 
 fn remove_directory(dir: &Path) -> Result<(), OpenError> {

@@ -2,6 +2,10 @@
 
 use crate::{EventId, Position, Revision, Text, Timestamp};
 
+/// Ids of a context's seed that are the model's, for entities it makes: the first so many. The writer names
+/// events from there on.
+pub const MODEL_IDS_MAX: u128 = 1 << 16;
+
 /// A committed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -28,7 +32,7 @@ pub struct Event {
 /// An event that is to be committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Its name; the writer takes the next one of the context's seed when there is none.
+    /// Its name; the writer takes one of the context's seed when there is none.
     pub id: Option<EventId>,
     /// The stream to append to.
     pub stream: Text,

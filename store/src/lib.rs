@@ -38,7 +38,7 @@ pub use change::{ClosedVersion, RowChange, Stamp, StoredRow, TableId, Version};
 pub use commit::{Commit, Direction, Done, Observer};
 pub use decider::{Decider, Decision};
 pub use error::{AppendError, CheckpointError, Damage, ExecuteError, ObserverError, OpenError, ReadError};
-pub use event::{Context, Event, Head, NewEvent};
+pub use event::{Context, Event, Head, MODEL_IDS_MAX, NewEvent};
 pub use id::{EventId, Position, Revision, Text, Timestamp};
 pub use open::Opened;
 pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};

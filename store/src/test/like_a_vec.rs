@@ -78,7 +78,7 @@ impl Plain {
             tags.dedup();
             let event = Event {
                 position: Position(self.events.len() as u64 + 1),
-                id: context.seed.plus(n as u128),
+                id: context.seed.plus(crate::MODEL_IDS_MAX + n as u128),
                 revision: self.revision(&new.stream).next(),
                 stream: new.stream,
                 kind: new.kind,

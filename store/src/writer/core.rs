@@ -5,8 +5,9 @@ use crate::read::Fetch;
 use crate::record::{Chain, EVENT_BYTES};
 use crate::view::View;
 use crate::{
-    AppendError, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX, NewEvent,
-    Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text, Timestamp,
+    AppendError, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX, MODEL_IDS_MAX,
+    NewEvent, Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text,
+    Timestamp,
 };
 use quick_cache::unsync::Cache;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -148,7 +149,7 @@ impl<D: Decider> Core<D> {
             tags.dedup();
             let event = Event {
                 position: last.position,
-                id: new.id.unwrap_or_else(|| context.seed.plus(n as u128)),
+                id: new.id.unwrap_or_else(|| context.seed.plus(MODEL_IDS_MAX + n as u128)),
                 stream: new.stream,
                 revision,
                 kind: new.kind,

@@ -543,10 +543,50 @@ fn moments() {
         "AS",
         "AS OF right after a table's name is for that table alone",
     );
+}
+
+#[test]
+fn a_version_after_an_alias() {
     refuse(
-        "SELECT a FROM t AS OF now() HISTORY h x",
-        "expected JOIN, WHERE, GROUP BY, HAVING, ORDER BY, LIMIT, OFFSET, AS OF or the end, found `HISTORY`",
+        "SELECT a FROM tasks t AS OF 5m AGO JOIN b ON c",
+        "AS OF of one table stands right after its name",
+        "AS",
+        "tasks AS OF 24h AGO t",
+    );
+    refuse(
+        "SELECT a FROM tasks t AS OF 5m AGO LEFT JOIN b ON c",
+        "AS OF of one table stands right after its name",
+        "AS",
+        "tasks AS OF 24h AGO t",
+    );
+    refuse(
+        "SELECT a FROM b JOIN tasks t AS OF 5m AGO ON c",
+        "AS OF of one table stands right after its name",
+        "AS",
+        "tasks AS OF 24h AGO t",
+    );
+    refuse(
+        "SELECT a FROM tasks t HISTORY",
+        "HISTORY of one table stands right after its name",
         "HISTORY",
-        "",
+        "tasks HISTORY t",
+    );
+    refuse(
+        "SELECT a FROM tasks t HISTORY WHERE b",
+        "HISTORY of one table stands right after its name",
+        "HISTORY",
+        "tasks HISTORY t",
+    );
+    refuse(
+        "SELECT a FROM b JOIN tasks t HISTORY ON c",
+        "HISTORY of one table stands right after its name",
+        "HISTORY",
+        "tasks HISTORY t",
+    );
+    refuse(
+        "SELECT a FROM t AS OF now() HISTORY h",
+        "HISTORY of one table stands right after its name",
+        "HISTORY",
+        "tasks HISTORY t",
     );
 }

@@ -21,7 +21,8 @@ const NEXT_TASK: &[(&str, &str)] = &[("for", "FOR"), ("where", "WHERE"), ("limit
 const CLAIM: &[(&str, &str)] = &[("for", "FOR"), ("where", "WHERE"), ("lease", "LEASE"), ("limit", "LIMIT")];
 
 pub(super) fn explain(refusal: &Refusal<'_>) -> Option<Error> {
-    agent(refusal)
+    misplaced_version(refusal)
+        .or_else(|| agent(refusal))
         .or_else(|| lease(refusal))
         .or_else(|| count(refusal))
         .or_else(|| moment(refusal))
@@ -32,6 +33,30 @@ pub(super) fn explain(refusal: &Refusal<'_>) -> Option<Error> {
         .or_else(|| foreign(refusal))
         .or_else(|| select_list(refusal))
         .or_else(|| misspelt_before(refusal))
+}
+
+/// AS OF or HISTORY after a table's alias.
+fn misplaced_version(refusal: &Refusal<'_>) -> Option<Error> {
+    let begins_as_of = |at: usize| refusal.is_word(at, "as") && refusal.is_word(at + 1, "of");
+    let is_joined = refusal.expects(Rule::kw_on);
+    if (is_joined || refusal.expects(Rule::join)) && refusal.found_word("history") {
+        let is_alias = refusal.is_word(refusal.at.wrapping_sub(1), "as");
+        let error = refusal.error("HISTORY of one table stands right after its name");
+        return (!is_alias).then(|| error.hint("tasks HISTORY t"));
+    }
+    let misplaced = if is_joined && begins_as_of(refusal.at) {
+        refusal.at
+    } else if refusal.found_word("join") || refusal.is_word(refusal.at + 1, "join") {
+        // A trailing AS OF was read after the alias of the first table, and then the statement goes on.
+        let later = ["where", "group", "having", "order", "limit", "offset"];
+        let has_later = refusal.level().any(|at| refusal.is_any_word(at, &later));
+        let is_over = refusal.expects(Rule::EOI) && !refusal.expects(Rule::join);
+        refusal.level().find(|&at| begins_as_of(at)).filter(|_| is_over && !has_later)?
+    } else {
+        return None;
+    };
+    let error = refusal.error_at(misplaced, "AS OF of one table stands right after its name");
+    Some(error.hint("tasks AS OF 24h AGO t"))
 }
 
 /// FOR wants an agent.

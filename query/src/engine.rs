@@ -6,9 +6,10 @@ use crate::output;
 use crate::params::Params;
 use crate::plan::{self, Claim, OutputColumn, Planned, Subscription};
 use crate::scan::{PastCache, World};
-use crate::stream::RowStream;
+use crate::stream::{Item, RowStream};
+use crate::types::Type;
 use crate::views::{Pinned, Views};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -16,12 +17,14 @@ use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use domain::Work;
 use domain::command::CandidateFilter;
 use futures::StreamExt;
 use grammar::Code;
+use grammar::ast::{Explain, ExplainTarget, StatementKind};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +97,17 @@ pub struct PreparedQuery {
     columns: Arc<[OutputColumn]>,
     position: Position,
     plan: Box<LogicalPlan>,
+    /// Show the plan in place of its rows.
+    explain: Option<Explained>,
+}
+
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explained {
+    /// As it would run.
+    Planned,
+    /// As it ran, with what each step cost.
+    Analyzed,
 }
 
 impl PreparedQuery {
@@ -103,7 +117,14 @@ impl PreparedQuery {
             position: planned.at.position,
             columns: planned.columns.into(),
             plan: Box::new(planned.plan),
+            explain: None,
         }
+    }
+
+    fn explaining(pql: &str, planned: Planned, analyze: bool) -> Self {
+        let columns = [OutputColumn { name: "plan".to_owned(), ty: Type::Text }];
+        let explain = if analyze { Explained::Analyzed } else { Explained::Planned };
+        Self { columns: columns.into(), explain: Some(explain), ..Self::new(pql, planned) }
     }
 
     /// The columns of its rows.
@@ -167,6 +188,12 @@ impl Engine {
         let wrong = |errors| QueryError::statement(pql, errors);
         let statement = grammar::parse(pql).map_err(|error| wrong(vec![error]))?;
         let world = self.world(now);
+        if let StatementKind::Explain(Explain { analyze, target: ExplainTarget::Select(select) }) =
+            &statement.kind
+        {
+            let planned = plan::select(select, &world, &params).map_err(wrong)?;
+            return Ok(Prepared::Query(PreparedQuery::explaining(pql, planned, *analyze)));
+        }
         Ok(match plan::statement(&statement, &world, &params).map_err(wrong)? {
             plan::Command::Query(planned) => Prepared::Query(PreparedQuery::new(pql, *planned)),
             plan::Command::Claim(claim) => Prepared::Claim(claim),
@@ -179,7 +206,7 @@ impl Engine {
     /// # Errors
     /// When the time is over before it began, or it cannot be planned.
     pub async fn run(&self, query: PreparedQuery) -> Result<RowStream, QueryError> {
-        let PreparedQuery { text, columns, position, plan } = query;
+        let PreparedQuery { text, columns, position, plan, explain } = query;
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let time_max = self.0.options.time_max;
         let begun = Instant::now();
@@ -198,12 +225,14 @@ impl Engine {
         };
         let task = runtime.spawn(async move {
             let _turn = turn;
-            if let Err(error) = run.rows(&plan, &sender).await {
-                // Nobody waits for it if this fails.
-                let _ = sender.send(Err(error)).await;
-            }
+            let last = match run.rows(&plan, explain, &sender).await {
+                Ok(()) => Item::Done,
+                Err(error) => Item::Failed(error),
+            };
+            // Nobody waits for it if this fails.
+            let _ = sender.send(last).await;
         });
-        Ok(RowStream::new(text, columns, position, batches, Some(task.abort_handle())))
+        Ok(RowStream::new(text, columns, position, batches, task.abort_handle()))
     }
 
     /// The row predicate of a claim (`POST /tasks/claim {"where"}`): over the columns of `next_task`.
@@ -228,7 +257,7 @@ impl Engine {
     /// A failure of the engine below as the caller's error, where it is the statement's fault.
     fn failed(&self, text: &str, error: &DataFusionError) -> QueryError {
         if let Some(error) = runtime_error(error) {
-            return QueryError::statement(text, vec![error]);
+            return QueryError::statement(text, vec![plan::named(error, text)]);
         }
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => QueryError::limit(
@@ -252,28 +281,58 @@ struct Run {
 }
 
 impl Run {
-    /// Sends every batch. What the reader takes to take them is not on the query's clock.
+    /// Sends every batch, or the lines of the plan.
     async fn rows(
         mut self,
         plan: &LogicalPlan,
-        sender: &mpsc::Sender<Result<RecordBatch, QueryError>>,
+        explain: Option<Explained>,
+        sender: &mpsc::Sender<Item>,
     ) -> Result<(), QueryError> {
         let engine = self.engine.clone();
-        let context = self.context()?;
         let plan = self.timed(engine.0.session.create_physical_plan(plan)).await?;
-        let mut batches = execute_stream(plan, context).map_err(|error| self.failed(&error))?;
-        loop {
-            let next = self.timed(async { batches.next().await.transpose() }).await?;
-            let Some(batch) = next else { return Ok(()) };
-            if batch.num_rows() == 0 {
-                continue;
+        let sender = match explain {
+            None => Some(sender),
+            Some(explain) => {
+                if explain == Explained::Analyzed {
+                    self.batches(plan.clone(), None).await?;
+                }
+                // A reader that is gone needs no lines.
+                let _ = sender.send(Item::Batch(self.lines(plan.as_ref(), explain)?)).await;
+                return Ok(());
             }
+        };
+        self.batches(plan, sender).await
+    }
+
+    /// Runs a plan to its end. What the reader takes to take the batches is not on the query's clock.
+    async fn batches(
+        &mut self,
+        plan: Arc<dyn ExecutionPlan>,
+        sender: Option<&mpsc::Sender<Item>>,
+    ) -> Result<(), QueryError> {
+        let context = self.context()?;
+        let mut batches = execute_stream(plan, context).map_err(|error| self.failed(&error))?;
+        while let Some(batch) = self.timed(async { batches.next().await.transpose() }).await? {
+            let Some(sender) = sender.filter(|_| batch.num_rows() > 0) else { continue };
             let batch = output::conform(&batch, &self.schema)
                 .map_err(|error| QueryError::internal(&self.text, error))?;
-            if sender.send(Ok(batch)).await.is_err() {
+            if sender.send(Item::Batch(batch)).await.is_err() {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// A plan as rows of text.
+    fn lines(&self, plan: &dyn ExecutionPlan, explain: Explained) -> Result<RecordBatch, QueryError> {
+        let shown = match explain {
+            Explained::Planned => DisplayableExecutionPlan::new(plan),
+            Explained::Analyzed => DisplayableExecutionPlan::with_metrics(plan),
+        };
+        let text = shown.indent(false).to_string();
+        let lines = StringArray::from(text.lines().collect::<Vec<_>>());
+        RecordBatch::try_new(self.schema.clone(), vec![Arc::new(lines)])
+            .map_err(|error| QueryError::internal(&self.text, error))
     }
 
     /// Each query has a memory pool of its own, so that one that needs too much fails alone.
@@ -294,9 +353,10 @@ impl Run {
         let done = tokio::time::timeout(self.left, work).await;
         self.left = self.left.saturating_sub(begun.elapsed());
         match done {
-            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(&error)),
-            Err(_) => Err(too_late(&self.text, self.engine.0.options.time_max)),
+            // Work that never had to wait is done, however late.
+            Ok(Ok(value)) if !self.left.is_zero() => Ok(value),
+            Ok(Ok(_)) | Err(_) => Err(too_late(&self.text, self.engine.0.options.time_max)),
         }
     }
 

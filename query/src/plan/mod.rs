@@ -119,3 +119,19 @@ fn planning(error: &DataFusionError, span: Span) -> Error {
         Error::new(Code::NotAllowed, span, format!("this cannot be planned: {}", error.strip_backtrace()))
     })
 }
+
+/// Longest expression that an error repeats, in characters.
+const NAMED_CHARS_MAX: usize = 80;
+
+/// An error at run time with the expression it stands at in its message: "division by zero in `1 / n`".
+pub(crate) fn named(mut error: Error, text: &str) -> Error {
+    let is_of_a_value = matches!(error.code, Code::DivisionByZero | Code::CastFailed | Code::Overflow);
+    if let Some(expr) = text.get(error.span.start..error.span.end)
+        && is_of_a_value
+        && (1..=NAMED_CHARS_MAX).contains(&expr.chars().count())
+    {
+        let expr = expr.split_whitespace().collect::<Vec<_>>().join(" ");
+        error.message = format!("{} in `{expr}`", error.message);
+    }
+    error
+}

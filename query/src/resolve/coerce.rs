@@ -142,6 +142,9 @@ impl Resolver<'_> {
             ("||", Type::Text, other) | ("||", other, Type::Text) if other != Type::Text => {
                 Some(format!("write CAST(… AS text) around the {}", other.as_str()))
             }
+            ("+" | "-", Type::Time, Type::Int | Type::Float | Type::Text) => {
+                Some("write a duration like 15m".to_owned())
+            }
             ("+", Type::Set, _) | ("+", _, Type::Set) => Some("sets are joined with ∪".to_owned()),
             ("-", Type::Set, _) => {
                 Some("what is in one set and not in the other is written a ∖ b".to_owned())

@@ -40,6 +40,10 @@ impl Resolver<'_> {
         }
     }
 
+    fn is_alias(&self, ident: &Ident) -> bool {
+        self.aliases.as_ref().is_some_and(|aliases| aliases.items.iter().any(|(name, _)| *name == ident.name))
+    }
+
     /// What a select alias stands for, if the name is one: `Some(None)` if that was wrong.
     fn alias(&mut self, ident: &Ident) -> Option<Option<Expr>> {
         let aliases = self.aliases.as_ref()?;
@@ -89,6 +93,11 @@ impl Resolver<'_> {
                 let ty = outer.sources[source].columns[column].ty;
                 let kind = Kind::Column(Column { outer: 1, source, column });
                 return self.steps(Expr::new(kind, ty, name.span.to(key.span)), rest, span);
+            } else if matches!(self.scope.find(&name.name), Found::Nothing)
+                && self.outer_name(name).is_none()
+                && !self.is_alias(name)
+            {
+                return self.fail(self.scope.unknown_base(name));
             }
         }
         let base = self.expr(base)?;

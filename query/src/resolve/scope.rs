@@ -103,6 +103,18 @@ impl Scope {
         hint_column(error, &ident.name, self.sources.iter())
     }
 
+    /// `unknown_column` for the `a` of `a.b`, which could have been a source or a column.
+    pub(crate) fn unknown_base(&self, ident: &Ident) -> Error {
+        let message = format!("no source or column is called `{}`", ident.name);
+        let error = Error::new(Code::UnknownColumn, ident.span, message);
+        let sources = self.sources.iter().map(|source| source.name.as_str());
+        let columns = self.sources.iter().flat_map(|source| source.visible().map(|(_, named)| named.name.as_str()));
+        match nearest(&ident.name, sources.clone().chain(columns)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("the sources are {}", sources.collect::<Vec<_>>().join(", "))),
+        }
+    }
+
     /// `unknown_column` in one source.
     pub(crate) fn unknown_in(&self, source: usize, ident: &Ident) -> Error {
         let source = &self.sources[source];
@@ -120,8 +132,8 @@ impl Scope {
     }
 }
 
-/// Names with which a table shows what its columns are, at most this many.
-const LISTED_MAX: usize = 30;
+/// Columns that an error lists where no name is near; more would bury it.
+const LISTED_MAX: usize = 12;
 
 fn hint_column<'s>(error: Error, name: &str, sources: impl Iterator<Item = &'s Source>) -> Error {
     let known: Vec<&str> = sources
@@ -141,7 +153,7 @@ fn hint_column<'s>(error: Error, name: &str, sources: impl Iterator<Item = &'s S
         ));
     }
     match known.len() {
-        0 | LISTED_MAX.. => error,
-        _ => error.hint(format!("the columns are {}", known.join(", "))),
+        1..=LISTED_MAX => error.hint(format!("the columns are {}", known.join(", "))),
+        _ => error,
     }
 }

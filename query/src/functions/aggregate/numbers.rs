@@ -136,7 +136,9 @@ fn quantile(numbers: &mut [f64], share: f64) -> f64 {
     let low = *low;
     let fraction = place - below as f64;
     match rest.iter().copied().min_by(f64::total_cmp) {
-        Some(high) if fraction > 0.0 => low * (1.0 - fraction) + high * fraction,
+        // The difference of two finite numbers may be infinite; their weighted sum is not.
+        Some(high) if fraction > 0.0 && !(high - low).is_finite() => low * (1.0 - fraction) + high * fraction,
+        Some(high) if fraction > 0.0 => low + (high - low) * fraction,
         _ => low,
     }
 }

@@ -226,7 +226,7 @@ fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
         context.execute_logical_plan(planned.plan.clone()).await?.collect().await
     });
     let batches = batches.map_err(|error| match crate::error::runtime_error(&error) {
-        Some(error) => vec![error],
+        Some(error) => vec![super::named(error, statement)],
         None => panic!("{statement}\n{}\n{error}", planned.plan.display_indent()),
     })?;
     for batch in batches {

@@ -69,8 +69,7 @@ impl Target {
     }
 }
 
-/// `{"beads": {status, assignee, and every field that has no column}}`, keys sorted so that the order of
-/// the file does not matter.
+/// `{"beads": {status, assignee, and every field that has no column}}`
 fn metadata(issue: &Issue, status: &str, in_progress: bool) -> Text {
     let mut beads = Map::new();
     for (name, value) in &issue.others {
@@ -80,8 +79,7 @@ fn metadata(issue: &Issue, status: &str, in_progress: bool) -> Text {
     if let (Some(assignee), false) = (&issue.assignee, in_progress) {
         beads.insert("assignee".into(), (&**assignee).into());
     }
-    beads.sort_keys();
-    Value::Object(Map::from_iter([("beads".to_owned(), Value::Object(beads))])).to_string().into()
+    about(beads).into()
 }
 
 /// The contexts an issue asks for, those of fields that are empty included: an emptied field supersedes.
@@ -103,17 +101,22 @@ pub(super) fn contexts(issue: &Issue) -> impl Iterator<Item = TargetContext> + '
 }
 
 fn comment(comment: &Comment) -> TargetContext {
-    let mut about = Map::new();
+    let mut beads = Map::new();
     let mut note = |key: &str, value: &Option<Text>| {
         if let Some(value) = value {
-            about.insert(key.to_owned(), (&**value).into());
+            beads.insert(key.to_owned(), (&**value).into());
         }
     };
     note("author", &comment.author);
     note("created_at", &comment.created_at);
     note("id", &comment.id);
-    about.insert("field".into(), "comment".into());
-    about.sort_keys();
-    let metadata = Value::Object(Map::from_iter([("beads".to_owned(), Value::Object(about))])).to_string();
-    TargetContext { kind: ContextType::Note, content: comment.text.clone(), metadata }
+    beads.insert("field".into(), "comment".into());
+    TargetContext { kind: ContextType::Note, content: comment.text.clone(), metadata: about(beads) }
+}
+
+/// `{"beads": …}` with keys sorted at every depth, so that the order of the file does not matter.
+fn about(beads: Map<String, Value>) -> String {
+    let mut metadata = Value::Object(Map::from_iter([("beads".to_owned(), Value::Object(beads))]));
+    metadata.sort_all_objects();
+    metadata.to_string()
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod context;
 mod demo;
+mod import;
 mod lease;
 pub(crate) mod output;
 mod progress;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     Query(query::Query),
     /// Print events as they come
     Watch(watch::Watch),
+    /// Bring a history in
+    #[command(subcommand)]
+    Import(import::Import),
     /// Agents: who works
     #[command(subcommand)]
     Agent(agent::Agent),
@@ -56,6 +60,7 @@ impl Command {
     pub(crate) fn layer(&self) -> crate::config::Layer {
         match self {
             Self::Serve(serve) => serve.layer(),
+            Self::Import(import) => import.layer(),
             _ => crate::config::Layer::default(),
         }
     }
@@ -70,6 +75,7 @@ impl Command {
             Self::Demo(demo) => demo::run(demo),
             Self::Query(query) => connected(&settings, form, |to| query::run(query, to)),
             Self::Watch(watch) => connected(&settings, form, |to| watch::run(watch, to)),
+            Self::Import(import) => import::run(import, &settings, form),
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
             Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),
             Self::Run(run) => connected(&settings, form, |to| run::run(run, to)),

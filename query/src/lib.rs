@@ -24,6 +24,8 @@ pub mod tables;
 mod typed;
 mod types;
 mod value;
+#[cfg(test)]
+mod test;
 mod views;
 
 pub use arrow_stream::ArrowStream;

@@ -10,15 +10,27 @@ use store::Position;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+/// What a running query tells its reader.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Batch(RecordBatch),
+    /// Nothing follows.
+    Failed(QueryError),
+    /// That was all. Without this word the query broke off, and its rows are not the answer.
+    Done,
+}
+
 /// Rows of a query. Dropping it ends the query.
 pub struct RowStream {
     text: Arc<str>,
     columns: Arc<[OutputColumn]>,
     position: Position,
-    batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-    running: Option<AbortHandle>,
+    batches: mpsc::Receiver<Item>,
+    running: AbortHandle,
     rows: usize,
     rows_max: usize,
+    /// The end or an error was given.
+    is_over: bool,
 }
 
 impl fmt::Debug for RowStream {
@@ -35,10 +47,10 @@ impl RowStream {
         text: Arc<str>,
         columns: Arc<[OutputColumn]>,
         position: Position,
-        batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
-        running: Option<AbortHandle>,
+        batches: mpsc::Receiver<Item>,
+        running: AbortHandle,
     ) -> Self {
-        Self { text, columns, position, batches, running, rows: 0, rows_max: usize::MAX }
+        Self { text, columns, position, batches, running, rows: 0, rows_max: usize::MAX, is_over: false }
     }
 
     /// The columns, in order. Every batch has exactly these, each in the Arrow type of its PQL type.
@@ -65,9 +77,23 @@ impl RowStream {
     /// The next rows; none at the end. After an error there is nothing more. Safe to be dropped while it
     /// waits.
     pub async fn next(&mut self) -> Option<Result<RecordBatch, QueryError>> {
-        let batch = match self.batches.recv().await? {
-            Ok(batch) => batch,
-            Err(error) => return Some(Err(error)),
+        if self.is_over {
+            return None;
+        }
+        let batch = match self.batches.recv().await {
+            Some(Item::Batch(batch)) => batch,
+            Some(Item::Done) => {
+                self.is_over = true;
+                return None;
+            }
+            Some(Item::Failed(error)) => {
+                self.is_over = true;
+                return Some(Err(error));
+            }
+            None => {
+                self.is_over = true;
+                return Some(Err(QueryError::internal(&self.text, "the query broke off")));
+            }
         };
         self.rows += batch.num_rows();
         if self.rows > self.rows_max {
@@ -83,11 +109,8 @@ impl RowStream {
     }
 
     fn end(&mut self) {
-        self.batches.close();
-        while self.batches.try_recv().is_ok() {}
-        if let Some(running) = self.running.take() {
-            running.abort();
-        }
+        self.is_over = true;
+        self.running.abort();
     }
 }
 

@@ -45,6 +45,13 @@ impl Computed {
     }
 }
 
+impl Computed {
+    /// The expression, if the function is one of ours.
+    pub(super) fn expr(function: &ScalarUDF) -> Option<&Expr> {
+        function.inner().downcast_ref::<Self>().map(|computed| &computed.expr)
+    }
+}
+
 impl PartialEq for Computed {
     fn eq(&self, other: &Self) -> bool {
         self.expr == other.expr && self.inputs == other.inputs

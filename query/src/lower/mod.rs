@@ -5,9 +5,11 @@
 
 mod columns;
 mod computed;
+mod holds;
 mod membership;
 
 pub(crate) use columns::{Builder, Reader, scalar};
+pub(crate) use holds::holds;
 
 use crate::functions::{Comparison, Op};
 use crate::typed::{Column, Expr, Kind};

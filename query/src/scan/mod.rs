@@ -8,9 +8,6 @@ mod past;
 mod pushdown;
 mod rows;
 
-#[cfg(test)]
-mod test;
-
 pub(crate) use events::EventsTable;
 pub(crate) use history::HistoryTable;
 pub(crate) use next_task::NextTaskTable;

@@ -18,16 +18,19 @@ const CACHED_TABLES_MAX: usize = 32;
 /// What a row in memory costs besides its texts: its struct, its stamp, the places that point at it.
 const ROW_BYTES: usize = 512;
 
+/// A table at a position.
+type Moment = (Table, Position);
+
 /// The last few past moments that were asked for. What was at a position never changes, so nothing here
 /// grows stale.
 #[derive(Debug, Default)]
 pub(crate) struct PastCache {
     /// Least recently used first.
-    kept: Mutex<Vec<((Table, Position), Arc<Rows>)>>,
+    kept: Mutex<Vec<(Moment, Arc<Rows>)>>,
 }
 
 impl PastCache {
-    fn get(&self, key: (Table, Position)) -> Option<Arc<Rows>> {
+    fn get(&self, key: Moment) -> Option<Arc<Rows>> {
         let mut kept = self.kept.lock();
         let at = kept.iter().position(|(other, _)| *other == key)?;
         let found = kept.remove(at);
@@ -36,7 +39,7 @@ impl PastCache {
         Some(rows)
     }
 
-    fn put(&self, key: (Table, Position), rows: &Arc<Rows>) {
+    fn put(&self, key: Moment, rows: &Arc<Rows>) {
         if rows.len() > CACHED_ROWS_MAX {
             return;
         }

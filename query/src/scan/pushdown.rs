@@ -1,5 +1,6 @@
 //! What a scan can do itself of a WHERE: the conditions it knows, taken from the expressions of a plan.
 
+use crate::lower;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
@@ -34,6 +35,10 @@ pub(crate) fn condition(expr: &Expr) -> Option<(&str, Condition)> {
                 return None;
             };
             Some((&column.name, Condition::Between(number(low)?, number(high)?)))
+        }
+        Expr::ScalarFunction(_) => {
+            let (column, words) = lower::holds(expr)?;
+            Some((column, Condition::Holds(words)))
         }
         Expr::InList(InList { expr, list, negated: false }) => {
             let Expr::Column(column) = &**expr else { return None };

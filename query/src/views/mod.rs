@@ -6,9 +6,6 @@ mod current;
 mod pinned;
 mod rows;
 
-#[cfg(test)]
-mod test;
-
 pub(crate) use current::Current;
 pub use pinned::Pinned;
 pub(crate) use rows::{Entry, Projection, Rows};

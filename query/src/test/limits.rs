@@ -1,0 +1,94 @@
+use super::fixture::{Fixture, create};
+use crate::{Options, Params, Prepared, PreparedQuery};
+use grammar::Code;
+use std::time::Duration;
+
+/// A hundred thousands of rows and more, of thirty events.
+const ENDLESS: &str = "SELECT a.id FROM events a JOIN events b ON a.position <= b.position + 0 \
+    JOIN events c ON b.position <= c.position + 0 JOIN events d ON c.position <= d.position + 0 \
+    JOIN events e ON d.position <= e.position + 0";
+
+fn prepared(fixture: &Fixture, pql: &str) -> PreparedQuery {
+    match fixture.engine.prepare(pql, Params::none(), fixture.now()).unwrap() {
+        Prepared::Query(query) => query,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rows_of_a_document_are_limited() {
+    let fixture = Fixture::new();
+    for nth in 0..5 {
+        fixture.run(create(&format!("t{nth}"), |_| {}));
+    }
+    let count = |rows_max: usize| {
+        fixture.block_on(async {
+            let query = prepared(&fixture, "SELECT id FROM tasks");
+            let mut stream = fixture.engine.run(query).await.unwrap().at_most(rows_max);
+            let mut rows = 0;
+            while let Some(batch) = stream.next().await {
+                rows += batch?.num_rows();
+            }
+            Ok::<usize, crate::QueryError>(rows)
+        })
+    };
+    assert_eq!(count(5).unwrap(), 5);
+    let error = count(4).unwrap_err();
+    assert_eq!(error.code(), Some(Code::RowLimit));
+    assert_eq!(error.errors[0].message, "the answer has more than 4 rows");
+}
+
+#[test]
+fn time_is_limited() {
+    let fixture = Fixture::with(Options { time_max: Duration::from_millis(20), ..Options::default() });
+    for nth in 0..30 {
+        fixture.run(create(&format!("t{nth}"), |_| {}));
+    }
+    let error = fixture.error(&format!("SELECT count(*) FROM ({ENDLESS}) AS all_of_them"));
+    assert_eq!(error.code(), Some(Code::TimeLimit), "{error}");
+    assert_eq!(error.errors[0].message, "the query took longer than 20ms");
+}
+
+#[test]
+fn memory_is_limited() {
+    let pql = "SELECT title, count(*) AS n FROM tasks GROUP BY title ORDER BY n, title";
+    let with = |memory_bytes_max: usize| {
+        let fixture = Fixture::with(Options { memory_bytes_max, ..Options::default() });
+        for nth in 0..200 {
+            fixture.run(create(&format!("t{nth}"), |_| {}));
+        }
+        fixture.try_query(pql, "null")
+    };
+    assert_eq!(with(1 << 10).unwrap_err().code(), Some(Code::MemoryLimit));
+    assert_eq!(with(64 << 20).unwrap().len(), 200);
+}
+
+/// A query whose rows nobody takes any more gives its turn back.
+#[test]
+fn a_dropped_query_ends() {
+    let fixture = Fixture::with(Options { concurrency_max: 1, ..Options::default() });
+    for nth in 0..20 {
+        fixture.run(create(&format!("t{nth}"), |_| {}));
+    }
+    fixture.block_on(async {
+        let mut stream = fixture.engine.run(prepared(&fixture, ENDLESS)).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        // The only turn is taken.
+        let waiting = fixture.engine.run(prepared(&fixture, "SELECT id FROM tasks"));
+        tokio::pin!(waiting);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        drop(stream);
+        let mut stream = waiting.await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap().num_rows(), 20);
+    });
+}
+
+#[test]
+fn nesting_to_the_bound_is_answered_and_past_it_refused() {
+    let fixture = Fixture::new();
+    fixture.run(create("t", |_| {}));
+    let nested =
+        |depth: usize| format!("SELECT {}1{} AS n FROM tasks", "(1 + ".repeat(depth), ")".repeat(depth));
+    assert_eq!(fixture.query(&nested(100)), [r#"{"n":101}"#]);
+    assert_eq!(fixture.error(&nested(300)).code(), Some(Code::TooComplex));
+}

@@ -1,0 +1,11 @@
+//! The engine over a real store: what a statement gives, at every moment.
+
+mod as_of;
+mod events;
+mod fixture;
+mod history;
+mod limits;
+mod next_task;
+mod pins;
+mod refold;
+mod statements;

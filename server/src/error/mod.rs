@@ -115,14 +115,12 @@ impl Error {
 
     /// Its code.
     #[must_use]
-    #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.0.code
     }
 
     /// What is wrong.
     #[must_use]
-    #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }

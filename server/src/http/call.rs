@@ -5,7 +5,7 @@ use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::{Code, Error};
 use crate::wire::fields::Fields;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// Longest time a body may take to arrive: a slow sender must not hold a request open for ever.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Most bytes of a refused body that are read and thrown away.
+const DRAIN_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 
 /// Who asks, and the body of what is asked.
 #[derive(Debug)]
@@ -65,11 +68,6 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
             .details(serde_json::json!({"bytes_max": BODY_BYTES_MAX}))
             .hint("split it into several requests")
     };
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        return Err(too_large());
-    }
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity") {
         let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
         return Err(Error::problem(
@@ -80,6 +78,11 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     }
     let collect = async {
         let mut frames = body.into_data_stream();
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+            return drain(frames, too_large()).await;
+        }
         let broken = |error| Error::problem("", format!("the body broke off: {error}"));
         // Nearly every body is one frame, which is taken as it is.
         let Some(first) = frames.next().await.transpose().map_err(broken)? else { return Ok(Bytes::new()) };
@@ -92,7 +95,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
         while let Some(frame) = frames.next().await {
             all.extend_from_slice(&frame.map_err(broken)?);
             if all.len() > BODY_BYTES_MAX {
-                return Err(too_large());
+                return drain(frames, too_large()).await;
             }
         }
         match all.len() <= BODY_BYTES_MAX {
@@ -103,6 +106,19 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     tokio::time::timeout(BODY_TIME_MAX, collect)
         .await
         .unwrap_or_else(|_| Err(Error::unavailable("the body took too long to arrive")))
+}
+
+/// Reads on without keeping anything, within bounds, before a body is refused: a client that is still sending
+/// does not look for an answer, and one whose connection is cut meanwhile never sees it.
+async fn drain(mut frames: BodyDataStream, refusal: Error) -> Result<Bytes, Error> {
+    let mut drained = 0;
+    while drained < DRAIN_BYTES_MAX {
+        match frames.next().await {
+            Some(Ok(frame)) => drained += frame.len(),
+            Some(Err(_)) | None => break,
+        }
+    }
+    Err(refusal)
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Error> {

@@ -215,6 +215,19 @@ impl<'a, 'p> Item<'a, 'p> {
         self.str().map(|text| Text::from(&*text))
     }
 
+    /// An id for something new.
+    pub(crate) fn new_id(&self) -> Option<Text> {
+        let id = self.text()?;
+        match domain::is_id(&id) {
+            true => Some(id),
+            false => self.problem(format!(
+                "must be 1 to {} of the characters A-Z a-z 0-9 . _ : -, found `{}`",
+                domain::ID_CHARS_MAX,
+                short(&id)
+            )),
+        }
+    }
+
     pub(crate) fn bool(&self) -> Option<bool> {
         self.read("true or false")
     }

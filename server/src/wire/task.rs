@@ -5,8 +5,13 @@ use domain::command::{
     Change, CompleteTask, CreateTask, FailTask, Guard, NewContext, TransitionTask, UpdateTask,
 };
 use domain::rows::{Class, ContextType, FailureClass, TaskStatus};
-use domain::{Command, TextSet};
+use domain::{ATTEMPTS_MAX, Command, PRIORITY_MAX, TextSet};
+use std::ops::RangeInclusive;
 use store::Text;
+
+// The model checks these too. Checked here they are told together with what is malformed.
+const PRIORITY: RangeInclusive<i64> = -PRIORITY_MAX..=PRIORITY_MAX;
+const ATTEMPTS: RangeInclusive<i64> = 1..=ATTEMPTS_MAX;
 
 /// `{lease_id?, fence?, expected_version?, override?}`, part of many requests.
 pub(crate) fn guard(fields: &mut Fields<'_, '_>) -> Guard {
@@ -21,20 +26,20 @@ pub(crate) fn guard(fields: &mut Fields<'_, '_>) -> Guard {
 /// `POST /tasks`
 pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
     CreateTask {
-        id: fields.text("id"),
+        id: fields.take("id", |item| item.new_id()),
         title: fields.required_text("title"),
         intent: fields.text("intent"),
         kind: fields.text("type"),
         project_id: fields.text("project_id"),
         parent_id: fields.text("parent_id"),
-        priority: fields.take("priority", |item| item.int()),
+        priority: fields.take("priority", |item| item.int_in(PRIORITY)),
         class: fields.take("class", |item| item.word(Class::ALL)),
         caps: set(fields, "caps").unwrap_or_default(),
         labels: set(fields, "labels").unwrap_or_default(),
         metadata: fields.take("metadata", |item| item.json_object()),
         due_at: fields.take("due_at", |item| item.time()),
         not_before: fields.take("not_before", |item| item.time()),
-        max_attempts: fields.take("max_attempts", |item| item.int()),
+        max_attempts: fields.take("max_attempts", |item| item.int_in(ATTEMPTS)),
         owner_agent_id: fields.text("owner_agent_id"),
         progress: fields.texts("progress"),
         contexts: fields
@@ -63,14 +68,14 @@ pub(crate) fn update(task_id: Text, fields: &mut Fields<'_, '_>) -> UpdateTask {
         kind: fields.change("type", |item| item.text()),
         project_id: fields.change("project_id", |item| item.text()),
         parent_id: fields.change("parent_id", |item| item.text()),
-        priority: not_null(fields, "priority", |item| item.int()),
+        priority: not_null(fields, "priority", |item| item.int_in(PRIORITY)),
         class: not_null(fields, "class", |item| item.word(Class::ALL)),
         caps: not_null(fields, "caps", |item| item.set()),
         labels: not_null(fields, "labels", |item| item.set()),
         metadata: not_null(fields, "metadata", |item| item.json_object()),
         due_at: fields.change("due_at", |item| item.time()),
         not_before: fields.change("not_before", |item| item.time()),
-        max_attempts: not_null(fields, "max_attempts", |item| item.int()),
+        max_attempts: not_null(fields, "max_attempts", |item| item.int_in(ATTEMPTS)),
         owner_agent_id: fields.change("owner_agent_id", |item| item.text()),
     }
 }

@@ -10,7 +10,7 @@ use store::Text;
 /// `POST /agents/register`
 pub(crate) fn register_agent(fields: &mut Fields<'_, '_>) -> RegisterAgent {
     RegisterAgent {
-        id: fields.text("id"),
+        id: fields.take("id", |item| item.new_id()),
         name: fields.required_text("name"),
         role: fields.take("role", |item| item.word(Role::ALL)),
         caps: fields.take("caps", |item| item.set()).unwrap_or_default(),
@@ -101,9 +101,6 @@ pub(crate) struct ClaimRequest {
     pub(crate) wait_ms: u64,
 }
 
-/// Most tasks of one claim.
-pub(crate) const CLAIM_LIMIT_MAX: u32 = 100;
-
 /// Longest wait of one claim: below what proxies and clients cut idle requests at.
 pub(crate) const CLAIM_WAIT_MS_MAX: u32 = 30_000;
 
@@ -118,7 +115,7 @@ pub(crate) fn claim(fields: &mut Fields<'_, '_>) -> ClaimRequest {
         filter: fields.text("where"),
         params: fields.take("params", |item| item.json()),
         ttl_ms: fields.take("lease_s", |item| item.seconds_as_ms()),
-        limit: int(fields, "limit", 1..=i64::from(CLAIM_LIMIT_MAX)),
+        limit: int(fields, "limit", 1..=i64::from(domain::CLAIM_LIMIT_MAX)),
         wait_ms: int(fields, "wait_ms", 0..=i64::from(CLAIM_WAIT_MS_MAX)).unwrap_or(0).into(),
     }
 }

@@ -62,7 +62,8 @@ pub trait Catalog {
         version: TableVersion,
     ) -> Result<Arc<dyn TableProvider>, Error>;
 
-    /// The work an agent could take (without one: unassigned work only), in the columns of `next_task`.
+    /// The work an agent could take (without one: unassigned work only), in the columns of `next_task`,
+    /// best first.
     ///
     /// # Errors
     /// As [`Catalog::provider`].

@@ -54,7 +54,9 @@ fn plan(
     let moments =
         moments.unwrap_or(Moments { at: catalog.present(), said: None, now: catalog.present().time.0 });
     let schema = catalog.schema("next_task")?;
-    let provider = catalog.next_task(agent, moments.at).map_err(|error| errors.push(error)).ok()?;
+    let span = next.agent.as_ref().map_or_else(Span::default, |agent| agent.span);
+    let provider = catalog.next_task(agent, moments.at).map_err(|error| Error { span, ..error });
+    let provider = provider.map_err(|error| errors.push(error)).ok()?;
     let planner = Planner::new(catalog, params, moments);
     let version = TableVersion::At(moments.at);
     let (source, below) =
@@ -75,8 +77,9 @@ fn plan(
     let conjuncts = filter.map_or_else(Vec::new, |filter| lower::lower_filter(filter, &names));
     let visible: Vec<(usize, &ScopeColumn)> = scope.sources[0].visible().collect();
     let columns = visible.iter().map(|(_, column)| OutputColumn { name: column.name.clone(), ty: column.ty });
+    // No sort: the rows come best first, by the very comparison that CLAIM goes by, and as few of them as are
+    // asked for.
     let built = lower::filter(LogicalPlanBuilder::from(below), conjuncts)
-        .and_then(|plan| plan.sort(planner.default_sort(&scope)))
         .and_then(|plan| plan.limit(0, Some(limit)))
         .and_then(|plan| {
             plan.project(

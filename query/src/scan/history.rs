@@ -173,9 +173,11 @@ impl Graphs {
         }
         let wanted = |key: &str| scan.keys.as_ref().is_none_or(|keys| keys.contains(key));
         past::closed(&scan.world, Table::TaskGraph, Position::ZERO, reservation, |closed| {
-            if wanted(&closed.key) {
+            let wanted = wanted(&closed.key);
+            if wanted {
                 graphs.add(closed.key, Entry::new(closed.version), Some(closed.to_position));
             }
+            wanted
         })
         .await?;
         for (key, entry) in scan.world.current.rows(Table::TaskGraph).iter() {

@@ -1,7 +1,7 @@
 //! The rows of a table as they were: those that have not changed since, and those that ended since.
 
 use super::{ROWS_PER_TURN, World, read_error};
-use crate::views::{Current, Entry, Rows};
+use crate::views::{Entry, RowChunk, Rows};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use domain::rows::{Row, Table, TaskGraph};
@@ -64,17 +64,17 @@ pub(super) async fn rows_at(
     if let Some(rows) = world.past.get((table, at)) {
         return Ok(rows);
     }
-    let mut rows = alive(world, table, at, reservation).await?;
+    let differences = Differences::since(world, table, at, reservation).await?;
+    let mut rows = differences.undo(world.current.rows(table), reservation)?;
     if table == Table::Tasks {
-        let mut graphs = alive(world, Table::TaskGraph, at, reservation).await?.into_iter().peekable();
-        for (key, entry) in &mut rows {
-            while graphs.next_if(|(other, _)| other < key).is_some() {}
-            if let Some((_, graph)) = graphs.next_if(|(other, _)| other == key) {
-                entry.graph = graph_of(&graph);
-            }
+        let of_graphs = Differences::since(world, Table::TaskGraph, at, reservation).await?;
+        let graphs = of_graphs.undo(world.current.rows(Table::TaskGraph), reservation)?;
+        for key in differences.keys().chain(of_graphs.keys()) {
+            let graph = graphs.row(key).map_or_else(TaskGraph::default, |(_, entry)| graph_of(entry));
+            rows.update(|other| other.cmp(key), |task| task.graph = graph);
         }
     }
-    let rows = Arc::new(Rows::from_sorted(rows));
+    let rows = Arc::new(rows);
     world.past.put((table, at), &rows);
     Ok(rows)
 }
@@ -87,63 +87,110 @@ pub(super) fn graph_of(entry: &Entry) -> TaskGraph {
     }
 }
 
-/// Versions alive at `at`, in order of key.
-async fn alive(
-    world: &World,
-    table: Table,
-    at: Position,
-    reservation: &mut MemoryReservation,
-) -> Result<Vec<(Text, Entry)>> {
-    let mut ended = Vec::new();
-    closed(world, table, at, reservation, |closed| {
-        if closed.version.from.position <= at {
-            ended.push((closed.key, Entry::new(closed.version)));
+/// In what a table at a moment differs from the same table at the statement's head.
+struct Differences {
+    /// Rows that were, and are no more as they were. In order of key.
+    then: Vec<(Text, Entry)>,
+    /// Keys of rows that have become what they are since. In order.
+    since: Vec<Text>,
+}
+
+/// Of so many rows one may differ for the past to be made from the present, change by change; the chunks
+/// without a difference are shared then, with their Arrow form. With more it is cheaper to go through all.
+const SHARED_RATIO: usize = 8;
+
+impl Differences {
+    async fn since(
+        world: &World,
+        table: Table,
+        at: Position,
+        reservation: &mut MemoryReservation,
+    ) -> Result<Self> {
+        let mut then = Vec::new();
+        closed(world, table, at, reservation, |closed| {
+            let was = closed.version.from.position <= at;
+            if was {
+                then.push((closed.key, Entry::new(closed.version)));
+            }
+            was
+        })
+        .await?;
+        then.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        let mut since = Vec::new();
+        for chunk in world.current.rows(table).chunks().iter().filter(|chunk| newest(chunk) > at) {
+            let later = chunk.entries().iter().filter(|(_, entry)| entry.version.from.position > at);
+            since.extend(later.map(|(key, _)| key.clone()));
         }
-    })
-    .await?;
-    ended.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-    let still = world.current.rows(table);
-    reservation.try_grow(still.len() * size_of::<(Text, Entry)>())?;
-    let mut alive = Vec::with_capacity(ended.len() + still.len());
-    let mut ended = ended.into_iter().peekable();
-    for (key, entry) in still.iter().filter(|(_, entry)| entry.version.from.position <= at) {
-        while let Some(earlier) = ended.next_if(|(other, _)| other < key) {
-            alive.push(earlier);
-        }
-        alive.push((key.clone(), Entry::new(entry.version.clone())));
+        Ok(Self { then, since })
     }
-    alive.extend(ended);
-    Ok(alive)
+
+    /// Every key in question; some twice.
+    fn keys(&self) -> impl Iterator<Item = &Text> {
+        self.then.iter().map(|(key, _)| key).chain(&self.since)
+    }
+
+    /// The table as it was. A task's computed part is still that of the head.
+    fn undo(&self, now: &Rows, reservation: &mut MemoryReservation) -> Result<Rows> {
+        if (self.then.len() + self.since.len()) * SHARED_RATIO <= now.len() {
+            let mut rows = now.clone();
+            for key in &self.since {
+                rows.remove(|other| other.cmp(key));
+            }
+            for (key, entry) in &self.then {
+                rows.insert(key.clone(), entry.clone());
+            }
+            return Ok(rows);
+        }
+        reservation.try_grow((now.len() + self.then.len()) * size_of::<(Text, Entry)>())?;
+        let mut since = self.since.iter().peekable();
+        let still = now
+            .iter()
+            .filter(|(key, _)| since.next_if(|later| *later == *key).is_none())
+            .map(|(key, entry)| (key.clone(), entry.clone()));
+        let mut then = self.then.iter().cloned().peekable();
+        let mut rows = Vec::with_capacity(now.len() + self.then.len());
+        for row in still {
+            while let Some(earlier) = then.next_if(|(key, _)| *key < row.0) {
+                rows.push(earlier);
+            }
+            rows.push(row);
+        }
+        rows.extend(then);
+        Ok(Rows::from_sorted(rows))
+    }
+}
+
+/// Position of the newest version in a chunk.
+fn newest(chunk: &RowChunk) -> Position {
+    let positions = || chunk.entries().iter().map(|(_, entry)| entry.version.from.position);
+    chunk.derived().newest(|| positions().max().unwrap_or_default())
 }
 
 /// Every version that ended after `ended_after` and up to the statement's head, in order of its end. Memory
-/// is reserved for each, so whoever keeps them all meets the query's limit and not the machine's.
+/// is reserved for those that `keep` says it keeps, so that a query meets its own limit and not the
+/// machine's.
 pub(super) async fn closed(
     world: &World,
     table: Table,
     ended_after: Position,
     reservation: &mut MemoryReservation,
-    mut each: impl FnMut(ClosedVersion<Row>),
+    mut keep: impl FnMut(ClosedVersion<Row>) -> bool,
 ) -> Result<()> {
-    let head = head(&world.current);
-    let mut bytes = 0;
+    let head = world.current.head.position;
     for (nth, version) in world.reader.history(table.id(), ended_after).enumerate() {
         let version = version.map_err(read_error)?;
         if version.to_position > head {
             break;
         }
-        bytes += ROW_BYTES + text_bytes(&version.version.row);
-        each(version);
+        let bytes = ROW_BYTES + text_bytes(&version.version.row);
+        if keep(version) {
+            reservation.try_grow(bytes)?;
+        }
         if nth % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
-            reservation.try_grow(std::mem::take(&mut bytes))?;
             tokio::task::yield_now().await;
         }
     }
-    reservation.try_grow(bytes)
-}
-
-fn head(current: &Current) -> Position {
-    current.head.position
+    Ok(())
 }
 
 /// Bytes of the long texts of a row.

@@ -1,14 +1,14 @@
 //! The views: current rows in memory, kept up from row changes, pinned by readers.
 
-mod arrow_cache;
 pub(crate) mod chunked;
 mod current;
+mod derived;
 mod pinned;
 mod rows;
 
 pub(crate) use current::Current;
 pub use pinned::Pinned;
-pub(crate) use rows::{Entry, Projection, Rows};
+pub(crate) use rows::{Entry, Projection, RowChunk, Rows};
 
 use domain::rows::Row;
 use parking_lot::Mutex;

@@ -1,7 +1,7 @@
 //! The rows of one table at one moment, and their Arrow form.
 
-use super::arrow_cache::ArrowCache;
 use super::chunked::{Chunk, Chunked};
+use super::derived::Derived;
 use crate::tables::{self, RowFields, TableSchema};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -28,10 +28,10 @@ impl Entry {
 }
 
 /// All rows of a table, by key.
-pub(crate) type Rows = Chunked<Text, Entry, ArrowCache>;
+pub(crate) type Rows = Chunked<Text, Entry, Derived>;
 
 /// Some thousand rows, side by side.
-pub(crate) type RowChunk = Chunk<Text, Entry, ArrowCache>;
+pub(crate) type RowChunk = Chunk<Text, Entry, Derived>;
 
 impl Rows {
     pub(crate) fn row(&self, key: &str) -> Option<(&Text, &Entry)> {

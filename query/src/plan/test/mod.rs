@@ -60,9 +60,9 @@ fn world(table: &str, version: TableVersion) -> Json {
              "valid_to": "2026-01-19T12:05:00Z", "actor": "x"},
         ]),
         ("next_task", _) => json!([
-            {"id": "n1", "class": "normal", "score": 9.0, "created_at": "2026-01-01T00:00:00Z", "caps": []},
             {"id": "n2", "class": "critical", "score": 1.0, "created_at": "2026-01-01T00:00:00Z", "caps": ["rust"]},
             {"id": "n3", "class": "normal", "score": 9.5, "created_at": "2026-01-01T00:00:00Z", "caps": ["sql", "rust"]},
+            {"id": "n1", "class": "normal", "score": 9.0, "created_at": "2026-01-01T00:00:00Z", "caps": []},
         ]),
         ("relationships", _) => json!([
             {"id": "r1", "from_task_id": "a", "to_task_id": "d", "type": "blocks"},

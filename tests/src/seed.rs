@@ -48,6 +48,13 @@ impl Seed {
         self.rng.random_range(0..100) < percent
     }
 
+    /// A ULID of the year 2023, so that every later one is greater.
+    pub fn ulid(&mut self) -> String {
+        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let random = (0..16).map(|_| char::from(DIGITS[self.rng.random_range(0..32)]));
+        "01GNNA1J00".chars().chain(random).collect()
+    }
+
     /// One of them.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.choose(&mut self.rng)

@@ -3,14 +3,13 @@
 
 use agentpm_tests::model::{Offer, World};
 use agentpm_tests::{Client, Seed, Server, full, size, time, wait};
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const CLIENTS: usize = 64;
 const CAPS: &[&str] = &["rust", "sql", "ui", "ops", "docs", "ml", "net", "gpu"];
-/// Tasks of one request when they are made.
-const BATCH: usize = 100;
 /// Held while the race goes on, on any machine.
 const RACE_LEASE_S: i64 = 3_600;
 /// Held by those who die: the least there is.
@@ -23,22 +22,20 @@ fn tasks() -> usize {
 }
 
 async fn make_tasks(client: &Client, seed: &mut Seed, count: usize) {
-    for first in (0..count).step_by(BATCH) {
-        let ops: Vec<Value> = (first..count.min(first + BATCH))
-            .map(|n| {
-                json!({ "op": "create_task", "data": {
-                    "id": format!("t{n}"),
-                    "title": "to be claimed",
-                    "priority": seed.int(-5..6),
-                    "class": seed.pick(&["critical", "high", "normal", "low"]).unwrap(),
-                    // Nobody can do gpu work: it must stay.
-                    "caps": if n % 50 == 0 { vec!["gpu"] } else { seed.some(&CAPS[..7], 5) },
-                }})
+    let tasks: Vec<Value> = (0..count)
+        .map(|n| {
+            json!({
+                "id": format!("t{n}"),
+                "title": "to be claimed",
+                "priority": seed.int(-5..6),
+                "class": seed.pick(&["critical", "high", "normal", "low"]).unwrap(),
+                // Nobody can do gpu work: it must stay.
+                "caps": if n % 50 == 0 { vec!["gpu"] } else { seed.some(&CAPS[..7], 5) },
             })
-            .collect();
-        let data = client.post("/batch", json!({ "ops": ops, "atomic": true })).await.data();
-        assert!(data["results"].as_array().unwrap().iter().all(|result| result["ok"] == true), "{data}");
-    }
+        })
+        .collect();
+    let made = futures::stream::iter(tasks).map(|task| async { client.post("/tasks", task).await.data() });
+    assert_eq!(made.buffer_unordered(CLIENTS).count().await, count);
 }
 
 /// What one agent did: leases in the order it got them, and the positions at which it was told there is none.
@@ -266,7 +263,7 @@ async fn the_work_of_the_dead_comes_back() {
                 json!({ "task_id": task, "items": ["late"], "lease_id": lease }),
             ),
             ("PATCH", format!("/leases/{lease}/renew"), json!({})),
-            ("DELETE", format!("/leases/{lease}"), Value::Null),
+            ("DELETE", format!("/leases/{lease}"), json!({})),
         ];
         for (method, path, body) in writes {
             let answer = client.call(method, &path, &body).await;

@@ -6,6 +6,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const WRITERS: usize = 16;
 const CUTS: usize = 10;
@@ -44,16 +46,25 @@ async fn write(client: Client, mut seed: Seed, writer: usize, appends: usize) {
 /// Reads until `done` is set and the head at that time was reached, cut at random moments.
 async fn follow(server: Arc<Server>, pql: &str, mut seed: Seed, done: Arc<AtomicBool>) -> Vec<Value> {
     let mut seen: Vec<Value> = Vec::new();
-    let mut last = 0;
-    let mut cuts = 0;
+    let (mut last, mut cuts) = (0, 0);
     loop {
         let mut socket = server.connect().await;
         let subscribed = socket.subscribe("s", &format!("{pql} AFTER POSITION {last}")).await;
         assert_eq!(subscribed["sub"], "s");
-        let mut until_cut = if cuts < CUTS { seed.below(1..60) } else { usize::MAX };
+        let cut_at = Instant::now() + Duration::from_millis(seed.below(1..150) as u64);
         loop {
             let was_done = done.load(Ordering::SeqCst);
-            let frame = socket.next().await.expect("the server keeps the connection");
+            let frame = if cuts < CUTS {
+                let Ok(frame) = tokio::time::timeout_at(cut_at, socket.next()).await else {
+                    // Dropped without a word, as a lost network would.
+                    cuts += 1;
+                    break;
+                };
+                frame
+            } else {
+                socket.next().await
+            };
+            let frame = frame.expect("the server keeps the connection");
             assert_eq!(frame["sub"], "s", "{frame}");
             match frame["op"].as_str().unwrap() {
                 "event" => {
@@ -62,7 +73,7 @@ async fn follow(server: Arc<Server>, pql: &str, mut seed: Seed, done: Arc<Atomic
                     last = position;
                     seen.push(frame["event"].clone());
                 }
-                // With the position a mark carries, nothing before it is still to come: it resumes as well.
+                // Nothing at or before the position of a mark is still to come: one may resume from it too.
                 "caught_up" | "progress" => {
                     let position = frame["position"].as_u64().unwrap();
                     assert!(position >= last, "{frame} after {last}");
@@ -72,12 +83,6 @@ async fn follow(server: Arc<Server>, pql: &str, mut seed: Seed, done: Arc<Atomic
                     }
                 }
                 other => panic!("{other} is not due: {frame}"),
-            }
-            until_cut -= 1;
-            if until_cut == 0 {
-                // Dropped without a word, as a lost network would.
-                cuts += 1;
-                break;
             }
         }
     }
@@ -278,6 +283,8 @@ async fn sse(client: &Client, pql: &str, last_event_id: Option<u64>, count: usiz
             text = rest.to_owned();
         }
     }
+    found.truncate(count);
+    found.truncate(count);
     found
 }
 

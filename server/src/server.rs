@@ -121,9 +121,9 @@ impl Server {
 ///
 /// # Errors
 /// When another process holds it, its format is unknown, or it is damaged.
-pub(crate) fn open_store(data: &std::path::Path) -> Result<Store<Work>, Failure> {
+pub(crate) fn open_store(data: &std::path::Path, options: store::Options) -> Result<Store<Work>, Failure> {
     let started = std::time::Instant::now();
-    let (store, opened) = Store::open(data, Work::new(), store::Options::default()).map_err(|error| {
+    let (store, opened) = Store::open(data, Work::new(), options).map_err(|error| {
         let code = match &error {
             OpenError::Held { .. } | OpenError::UnknownFormat { .. } => exit::CONFLICT,
             OpenError::Damaged(_)
@@ -144,6 +144,6 @@ pub(crate) fn open_store(data: &std::path::Path) -> Result<Store<Work>, Failure>
 }
 
 fn open(data: &std::path::Path) -> Result<Engine, Failure> {
-    Engine::new(open_store(data)?, query::Options::default())
+    Engine::new(open_store(data, store::Options::default())?, query::Options::default())
         .map_err(|error| Failure::internal(error.to_string()))
 }

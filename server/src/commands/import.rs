@@ -70,7 +70,7 @@ pub(super) fn run(import: Import, settings: &Settings, form: Option<Form>) -> Re
 }
 
 fn offline(data: &Path, input: impl Read + Send, beads: &Beads, bar: &ProgressBar) -> Result<Value, Failure> {
-    let store = open_store(data)?;
+    let store = open_store(data, bulk())?;
     let options = Options { project_id: beads.project.as_deref().map(Into::into), restamp: beads.restamp };
     let report = import::run(&store, input, &options, |progress| {
         bar.set_message(format!("{} lines, {} events", progress.lines, progress.events));
@@ -110,6 +110,11 @@ fn online(settings: &Settings, input: Box<dyn Read + Send>, beads: &Beads) -> Re
         Ok::<_, Failure>(envelope["data"].take())
     })?;
     Ok(report)
+}
+
+/// Nobody waits for a single answer of an offline import: larger commits, fewer of them.
+fn bulk() -> store::Options {
+    store::Options { drain_events_max: 8_192, drain_bytes_max: 8 << 20, ..store::Options::default() }
 }
 
 /// Reads the input to its end, or until nobody takes it any more.

@@ -17,8 +17,9 @@ use store::{Context, Direction, Position, Store, Text, Timestamp};
 /// Changes or edge lists in one command.
 const COMMAND_ITEMS: usize = 256;
 
-/// Items in the commands sent to the writer at once: one drain of its queue, few fsyncs.
-const SEND_ITEMS: usize = 512;
+/// Items in the commands sent to the writer at once: few fsyncs, however small the commits of the input are. With a
+/// command an item at worst it is what the writer's queue takes.
+const SEND_ITEMS: usize = 4_096;
 
 /// Where an earlier import of the same input stopped: the metadata of its last event.
 #[derive(Deserialize)]

@@ -72,12 +72,15 @@ pub(crate) fn eval<'a>(expr: &'a Expr, row: &'a dyn Row) -> Result<Datum<'a>, Er
         }
         Kind::InList { operand, items } => in_list(operand, items, row),
         Kind::Apply(op, args) => {
+            // Every operand, even after a null: what fails must not depend on what stands beside it.
             let mut values = [Datum::Null, Datum::Null, Datum::Null];
+            let mut any_null = false;
             for (value, arg) in values.iter_mut().zip(args) {
                 *value = eval(arg, row)?;
-                if value.is_null() && !op.takes_nulls() {
-                    return Ok(Datum::Null);
-                }
+                any_null |= value.is_null();
+            }
+            if any_null && !op.takes_nulls() {
+                return Ok(Datum::Null);
             }
             let [a, b, c] = values;
             op.apply(a, b, c).map_err(|fault| fault.at(expr.span))

@@ -1,7 +1,7 @@
 //! `CAST(e AS type)`: what has no counterpart in the type is an error, never null.
 
 use super::{Fault, arithmetic, json, time};
-use crate::eval::{Datum, Members};
+use crate::eval::Datum;
 use crate::types::Type;
 use std::borrow::Cow;
 
@@ -88,11 +88,4 @@ fn to_json<'a>(value: &Datum<'_>) -> Option<Datum<'a>> {
 /// A finite number: `inf` and `NaN` are words to Rust, but no numbers here.
 fn float<'a>(text: &str) -> Option<Datum<'a>> {
     text.parse().ok().and_then(Datum::float)
-}
-
-impl Members<'_> {
-    #[cfg(test)]
-    pub(crate) fn words(&self) -> Vec<&str> {
-        self.iter().map(|member| &**member).collect()
-    }
 }

@@ -17,7 +17,7 @@ use crate::types::Type;
 use computed::Computed;
 use datafusion::common::Result;
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
-use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit};
+use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, cast, lit};
 use std::convert::Infallible;
 
 /// How the columns of a tree are called in the plan below.
@@ -39,6 +39,7 @@ pub(crate) fn lower(expr: &Expr, names: Names<'_>) -> Plan {
             let items = items.iter().map(|item| lower(item, names)).collect();
             Plan::InList(InList::new(Box::new(lower(operand, names)), items, false))
         }
+        Kind::Apply(Op::Float, args) => cast(lower(&args[0], names), Type::Float.arrow()),
         Kind::Apply(Op::Compare(comparison), args) if args.iter().all(|arg| is_native(arg.ty)) => {
             let operator = match comparison {
                 Comparison::Equal => Operator::Eq,

@@ -14,16 +14,24 @@ pub(super) struct Moments {
     pub(super) said: Option<Span>,
     /// What `now()` gives.
     pub(super) now: i64,
+    /// The moment the answer is said to be of.
+    pub(super) shown: AsOf,
 }
 
 impl Moments {
+    /// Those of a statement that names no moment.
+    pub(super) fn present(catalog: &dyn Catalog) -> Self {
+        let at = catalog.present();
+        Self { at, said: None, now: at.time.0, shown: at }
+    }
+
     /// Reads the moment at a statement's end.
     pub(super) fn of(as_of: Option<&Moment>, catalog: &dyn Catalog) -> Result<Self, Error> {
         let at = match as_of {
             Some(moment) => catalog.moment(moment)?,
             None => catalog.present(),
         };
-        Ok(Self { at, said: as_of.map(|moment| moment.span), now: at.time.0 })
+        Ok(Self { at, said: as_of.map(|moment| moment.span), now: at.time.0, shown: at })
     }
 
     /// The same for a select; one whose only source is a table with a moment of its own speaks of that.
@@ -34,7 +42,8 @@ impl Moments {
             && joins.is_empty()
             && let SourceKind::Table { version: Version::AsOf(moment), .. } = &source.kind
         {
-            moments.now = catalog.moment(moment)?.time.0;
+            moments.shown = catalog.moment(moment)?;
+            moments.now = moments.shown.time.0;
         }
         Ok(moments)
     }

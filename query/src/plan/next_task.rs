@@ -51,8 +51,7 @@ fn plan(
     params: &Binding<'_>,
     errors: &mut Vec<Error>,
 ) -> Option<Planned> {
-    let moments =
-        moments.unwrap_or(Moments { at: catalog.present(), said: None, now: catalog.present().time.0 });
+    let moments = moments.unwrap_or_else(|| Moments::present(catalog));
     let schema = catalog.schema("next_task")?;
     let span = next.agent.as_ref().map_or_else(Span::default, |agent| agent.span);
     let provider = catalog.next_task(agent, moments.at).map_err(|error| Error { span, ..error });

@@ -28,15 +28,14 @@ pub fn select(select: &Select, catalog: &dyn Catalog, params: &Params) -> Result
     let mut errors = Vec::new();
     let moments = Moments::of_select(select, catalog).unwrap_or_else(|error| {
         errors.push(error);
-        let at = catalog.present();
-        Moments { at, said: None, now: at.time.0 }
+        Moments::present(catalog)
     });
     let planner = Planner::new(catalog, &binding, moments).with(&select.with, &mut errors);
     let relation = planner.select(select, None, Ordering::Outermost, &mut errors);
     errors.extend(binding.unused(select.span));
     match relation {
         Some(relation) if errors.is_empty() => {
-            Ok(Planned { plan: relation.plan, columns: relation.columns, at: moments.at })
+            Ok(Planned { plan: relation.plan, columns: relation.columns, at: moments.shown })
         }
         _ => Err(told_once(errors)),
     }

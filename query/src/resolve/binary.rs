@@ -78,8 +78,7 @@ impl Resolver<'_> {
         if !is_whole {
             return None;
         }
-        let kind = if op == BinaryOp::And { Kind::And(parts) } else { Kind::Or(parts) };
-        Some(fold(Expr::new(kind, Type::Bool, span)))
+        Some(connected(op == BinaryOp::And, parts, span))
     }
 
     /// A comparison, by the coercion table.
@@ -269,5 +268,21 @@ impl Resolver<'_> {
             return Some((operand, planned));
         }
         Some((operand, planned.with_member(member)))
+    }
+}
+
+/// Truth values connected by AND or OR. A constant that decides the whole is the whole, wherever it stands;
+/// one that changes nothing is left out.
+fn connected(is_and: bool, mut parts: Vec<Expr>, span: Span) -> Expr {
+    let is = |expr: &Expr, truth: bool| matches!(expr.as_const(), Some(Datum::Bool(known)) if *known == truth);
+    if parts.iter().any(|part| is(part, !is_and)) {
+        return Expr::constant(Datum::Bool(!is_and), span);
+    }
+    parts.retain(|part| !is(part, is_and));
+    match parts.len() {
+        0 => Expr::constant(Datum::Bool(is_and), span),
+        1 => parts.remove(0),
+        _ if is_and => fold(Expr::new(Kind::And(parts), Type::Bool, span)),
+        _ => fold(Expr::new(Kind::Or(parts), Type::Bool, span)),
     }
 }

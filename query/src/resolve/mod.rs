@@ -10,6 +10,8 @@ mod expr;
 mod path;
 mod scope;
 
+#[cfg(test)]
+pub(crate) use call::{AGGREGATES, SCALARS};
 pub(crate) use grammar::nearest;
 pub(crate) use scope::{Found, OrderKey, Scope, ScopeColumn, Source};
 

@@ -119,3 +119,60 @@ fn types_that_do_not_meet() {
     is_refused("-title", "minus takes a number or a duration, found text");
     is_refused("text(priority)", "`text` reads json, found an int (write CAST(… AS text))");
 }
+
+#[test]
+fn arithmetic_by_types() {
+    // What each sign gives for each pair of types; the pairs that are not here mean nothing.
+    let table = [
+        ("int", "+ - * / %", "int", "int"),
+        ("int", "+ - * / %", "float", "float"),
+        ("float", "+ - * / %", "int", "float"),
+        ("float", "+ - * / %", "float", "float"),
+        ("json", "+ - * / %", "int", "float"),
+        ("json", "+ - * / %", "float", "float"),
+        ("json", "+ - * / %", "json", "float"),
+        ("int", "+ - * / %", "json", "float"),
+        ("float", "+ - * / %", "json", "float"),
+        ("time", "-", "time", "duration"),
+        ("time", "+ -", "duration", "time"),
+        ("duration", "+", "time", "time"),
+        ("duration", "+ -", "duration", "duration"),
+        ("duration", "/", "duration", "float"),
+        ("duration", "* /", "int", "duration"),
+        ("duration", "* /", "float", "duration"),
+        ("duration", "* /", "json", "duration"),
+        ("int", "*", "duration", "duration"),
+        ("float", "*", "duration", "duration"),
+        ("json", "*", "duration", "duration"),
+    ];
+    let samples = [
+        ("bool", "(id = 'a')"),
+        ("int", "priority"),
+        ("float", "score"),
+        ("text", "title"),
+        ("time", "created_at"),
+        ("duration", "age(created_at)"),
+        ("set", "caps"),
+        ("json", "metadata.n"),
+    ];
+    for (a, left) in samples {
+        for (b, right) in samples {
+            for sign in ["+", "-", "*", "/", "%"] {
+                let gives = table.iter().find(|(l, signs, r, _)| *l == a && *r == b && signs.contains(sign));
+                let statement = format!("SELECT {left} {sign} {right} AS v FROM tasks WHERE false");
+                let parsed = grammar::parse(&statement).unwrap();
+                let planned = super::super::statement(&parsed, &super::World, &crate::Params::none());
+                match (planned, gives) {
+                    (Ok(super::Command::Query(planned)), Some((.., ty))) => {
+                        assert_eq!(planned.columns[0].ty.as_str(), *ty, "{statement}");
+                    }
+                    (Err(errors), None) => {
+                        assert_eq!(errors[0].code, grammar::Code::TypeMismatch, "{statement}");
+                        assert!(errors[0].message.contains(a) && errors[0].message.contains(b), "{errors:?}");
+                    }
+                    (planned, gives) => panic!("{statement}: {planned:?}, expected {gives:?}"),
+                }
+            }
+        }
+    }
+}

@@ -1,4 +1,24 @@
 use super::values;
+use crate::resolve::{AGGREGATES, SCALARS};
+use std::collections::BTreeSet;
+
+/// What is written in the first cells of a page's tables, each without what it gives.
+fn written(page: &str) -> BTreeSet<&str> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let calls = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    calls.filter(|call| call.contains('(')).collect()
+}
+
+#[test]
+fn the_page_is_the_code() {
+    let page = include_str!("../../../../docs/pql/functions.md");
+    let usages = SCALARS.iter().chain(&AGGREGATES).flat_map(|(_, usage)| usage.split(" or "));
+    let known: BTreeSet<&str> = usages.flat_map(|usage| usage.split("), ")).collect();
+    let known: BTreeSet<String> =
+        known.into_iter().map(|usage| format!("{})", usage.trim_end_matches(')'))).collect();
+    let found: BTreeSet<String> = written(page).into_iter().map(str::to_owned).collect();
+    assert_eq!(found, known);
+}
 
 #[test]
 fn texts() {

@@ -46,3 +46,19 @@ fn moments_that_cannot_be() {
     check("SELECT id FROM next_task HISTORY", "not_allowed «HISTORY» `next_task` has no HISTORY (ask for the offer of a moment: next_task AS OF …)");
     check("WITH w AS (SELECT id FROM tasks) SELECT id FROM w AS OF POSITION 3", "not_allowed «POSITION 3» `w` is a WITH name: AS OF and HISTORY belong to tables");
 }
+
+#[test]
+fn an_answer_says_of_which_moment_it_is() {
+    let position = |text: &str| {
+        let parsed = grammar::parse(text).unwrap();
+        match super::super::statement(&parsed, &super::World, &crate::Params::none()) {
+            Ok(super::Command::Query(planned)) => planned.at.position.0,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(position("SELECT id FROM tasks"), 12);
+    assert_eq!(position("SELECT id FROM tasks WHERE true AS OF POSITION 3"), 3);
+    assert_eq!(position("SELECT id FROM tasks AS OF POSITION 3 WHERE true"), 3);
+    assert_eq!(position("SELECT a.id FROM tasks AS OF POSITION 3 a JOIN tasks b ON a.id = b.id"), 12);
+    assert_eq!(position("SELECT next_task AS OF POSITION 5"), 5);
+}

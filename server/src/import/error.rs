@@ -2,7 +2,7 @@ use store::Timestamp;
 
 /// Why an import stopped. What was committed before stays.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The input could not be read or decompressed.
     #[error("the input cannot be read after line {line}: {source}")]
     Read {

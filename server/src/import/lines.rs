@@ -2,7 +2,7 @@ use super::ImportError;
 use std::io::{BufRead, BufReader, Read};
 
 /// Longest line, in bytes.
-pub const LINE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const LINE_BYTES_MAX: usize = 8 << 20;
 
 /// Splits input into lines without ever holding more than one.
 pub(super) struct Lines<R> {

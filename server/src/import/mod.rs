@@ -17,9 +17,9 @@ mod report;
 #[cfg(test)]
 mod test;
 
-pub use error::ImportError;
-pub use lines::LINE_BYTES_MAX;
-pub use report::Report;
+pub(crate) use error::ImportError;
+pub(crate) use lines::LINE_BYTES_MAX;
+pub(crate) use report::Report;
 
 use domain::Work;
 use std::io::Read;
@@ -31,20 +31,20 @@ const CHUNKS_IN_FLIGHT_MAX: usize = 8;
 
 /// How to import.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// The project of every task.
-    pub project_id: Option<store::Text>,
+    pub(crate) project_id: Option<store::Text>,
     /// Stamp events with the present and keep the change's own time in `metadata.origin_time`.
-    pub restamp: bool,
+    pub(crate) restamp: bool,
 }
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// Lines carried out or skipped so far.
-    pub lines: u64,
+    pub(crate) lines: u64,
     /// Events written so far.
-    pub events: u64,
+    pub(crate) events: u64,
 }
 
 /// Carries out a whole history. Blocks; call it on a thread of its own.
@@ -52,7 +52,7 @@ pub struct Progress {
 /// # Errors
 /// When the input cannot be read or does not fit the log; what was committed before stays, and the same
 /// input goes on from there.
-pub fn run(
+pub(crate) fn run(
     store: &Store<Work>,
     input: impl Read + Send,
     options: &Options,

@@ -10,40 +10,40 @@ const LISTED_MAX: usize = 100;
 /// What came of an import.
 #[derive(Debug, Clone, Default, Serialize)]
 #[allow(missing_docs)]
-pub struct Report {
+pub(crate) struct Report {
     /// Lines of the input that hold something.
-    pub lines: u64,
-    pub upserts: u64,
-    pub deletes: u64,
+    pub(crate) lines: u64,
+    pub(crate) upserts: u64,
+    pub(crate) deletes: u64,
     /// Commits (groups of changes) of the input.
-    pub commits: u64,
+    pub(crate) commits: u64,
     /// The line an interrupted import went on after.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resumed_after_line: Option<u64>,
-    pub events: u64,
-    pub tasks_created: u64,
-    pub tasks_changed: u64,
-    pub tasks_archived: u64,
-    pub tasks_restored: u64,
-    pub contexts_added: u64,
-    pub relationships_added: u64,
-    pub relationships_removed: u64,
+    pub(crate) resumed_after_line: Option<u64>,
+    pub(crate) events: u64,
+    pub(crate) tasks_created: u64,
+    pub(crate) tasks_changed: u64,
+    pub(crate) tasks_archived: u64,
+    pub(crate) tasks_restored: u64,
+    pub(crate) contexts_added: u64,
+    pub(crate) relationships_added: u64,
+    pub(crate) relationships_removed: u64,
     /// Edges left out because they would have closed a cycle.
-    pub cycles: Listed<LeftOut>,
+    pub(crate) cycles: Listed<LeftOut>,
     /// Edges left out because the child had a parent already.
-    pub second_parents: Listed<LeftOut>,
+    pub(crate) second_parents: Listed<LeftOut>,
     /// Edges to ids that were never seen.
-    pub missing_ends: Listed<LeftOut>,
+    pub(crate) missing_ends: Listed<LeftOut>,
     /// Lines that are not a beads issue or change.
-    pub skipped_lines: Listed<SkippedLine>,
+    pub(crate) skipped_lines: Listed<SkippedLine>,
     /// Fields cut at their bound: (issue, field).
-    pub cut_fields: Listed<(Text, Text)>,
+    pub(crate) cut_fields: Listed<(Text, Text)>,
     /// Statuses taken as `open` because no mapping is known, with how often each was seen.
-    pub unknown_statuses: BTreeMap<Text, u64>,
+    pub(crate) unknown_statuses: BTreeMap<Text, u64>,
     /// Head of the log after it.
-    pub position: u64,
-    pub elapsed_ms: u64,
-    pub changes_per_second: u64,
+    pub(crate) position: u64,
+    pub(crate) elapsed_ms: u64,
+    pub(crate) changes_per_second: u64,
     /// Edges that are listed already: (issue, end, type).
     #[serde(skip)]
     pub(super) left_out: FxHashSet<(Text, Text, Text)>,
@@ -51,11 +51,11 @@ pub struct Report {
 
 /// How many there were, and the first of them.
 #[derive(Debug, Clone, Serialize)]
-pub struct Listed<T> {
+pub(crate) struct Listed<T> {
     /// All.
-    pub count: u64,
+    pub(crate) count: u64,
     /// The first ones.
-    pub first: Vec<T>,
+    pub(crate) first: Vec<T>,
 }
 
 impl<T> Default for Listed<T> {
@@ -76,9 +76,9 @@ impl<T> Listed<T> {
 /// A line that was not taken, and why.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
-pub struct SkippedLine {
-    pub line: u64,
-    pub reason: String,
+pub(crate) struct SkippedLine {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
 }
 
 impl Report {

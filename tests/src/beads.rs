@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 /// One change of a history.
@@ -29,41 +28,52 @@ pub fn status(theirs: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads a history of changes, one JSON object a line.
-///
-/// # Panics
-/// When a line is none.
-#[must_use]
-pub fn read(path: &Path) -> Vec<Change> {
-    let file = std::fs::File::open(path).expect("the history can be opened");
-    BufReader::new(file)
-        .lines()
-        .map(|line| {
-            let line: Value = serde_json::from_str(&line.expect("a line")).expect("a line of JSON");
-            let issue = &line["issue"];
-            let id =
-                line.get("id").unwrap_or(&issue["id"]).as_str().expect("a change names its issue").to_owned();
-            let title = issue["title"].as_str().unwrap_or_default().to_owned();
-            let live = issue["status"].as_str().and_then(status).map(|status| (status, title));
-            Change { at: line["at"].as_i64().expect("a change has a time"), id, live }
-        })
-        .collect()
+impl Change {
+    /// Reads one line of a history.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn read(line: &str) -> Self {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        let issue = &line["issue"];
+        let id =
+            line.get("id").unwrap_or(&issue["id"]).as_str().expect("a change names its issue").to_owned();
+        let title = issue["title"].as_str().unwrap_or_default().to_owned();
+        let live = issue["status"].as_str().and_then(status).map(|status| (status, title));
+        Self { at: line["at"].as_i64().expect("a change has a time"), id, live }
+    }
 }
 
-/// Live issues at a moment: id to status and title.
-pub type Live = BTreeMap<String, (&'static str, String)>;
+/// How many issues were live at a moment, and the digest of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Live issues.
+    pub live: usize,
+    /// See [`digest`].
+    pub sha256: String,
+}
 
-/// What the file said after the last commit at or before `at`.
+/// What the file said after the last commit at or before each of the moments, in order of time.
 #[must_use]
-pub fn live_at(changes: &[Change], at: i64) -> Live {
-    let mut live = Live::new();
-    for change in changes.iter().take_while(|change| change.at <= at) {
-        match &change.live {
-            Some(said) => drop(live.insert(change.id.clone(), said.clone())),
-            None => drop(live.remove(&change.id)),
+pub fn moments(changes: &[Change], mut at: Vec<i64>) -> Vec<Moment> {
+    at.sort_unstable();
+    let mut live: BTreeMap<&str, &(&str, String)> = BTreeMap::new();
+    let mut changes = changes.iter().peekable();
+    let mut moments = Vec::new();
+    for at in at {
+        while let Some(change) = changes.next_if(|change| change.at <= at) {
+            match &change.live {
+                Some(said) => drop(live.insert(&change.id, said)),
+                None => drop(live.remove(change.id.as_str())),
+            }
         }
+        let lines = live.iter().map(|(id, (status, title))| (*id, *status, title.as_str()));
+        moments.push(Moment { at, live: live.len(), sha256: digest(lines) });
     }
-    live
+    moments
 }
 
 /// SHA-256 over lines `id TAB status TAB title LF`, ids in byte order.
@@ -73,12 +83,6 @@ pub fn digest<'a>(lines: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> S
         hasher.update(format!("{id}\t{status}\t{title}\n"));
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The digest of live issues.
-#[must_use]
-pub fn digest_of(live: &Live) -> String {
-    digest(live.iter().map(|(id, (status, title))| (id.as_str(), *status, title.as_str())))
 }
 
 /// A history being written.
@@ -107,6 +111,12 @@ impl History {
     pub fn delete(&mut self, at: i64, id: &str) -> &mut Self {
         self.lines.push(json!({ "at": at, "commit": format!("{at:012x}"), "op": "delete", "id": id }));
         self
+    }
+
+    /// Its changes, as they are read.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        self.text().lines().map(Change::read).collect()
     }
 
     /// The file's text.

@@ -1,16 +1,18 @@
 //! Imported histories: for any moment, the tasks are what the file said.
 
-use agentpm_tests::beads::{self, Change, History, depends_on};
+use agentpm_tests::beads::{self, Change, History, Moment, depends_on};
 use agentpm_tests::cli::{self, Ran};
 use agentpm_tests::model::World;
 use agentpm_tests::{Client, Seed, Server, compare, full, size, time};
 use serde_json::{Value, json};
-use std::io::BufRead as _;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Moments of a real history that are looked at besides the oracle's.
 const MORE_MOMENTS: usize = 10;
+/// Lines of the real history that are imported three times over, unless full sizes are asked for.
+const CUT_LINES: usize = 12_000;
 /// An import in a debug build has begun to write by then.
 const BEGUN_LIMIT: Duration = Duration::from_secs(60);
 /// 2026-01-01: the tests' histories begin here.
@@ -34,28 +36,20 @@ fn succeeded(ran: &Ran) {
 }
 
 /// Live tasks at a moment, as the oracle digests them.
-async fn digest_at(client: &Client, at: i64) -> (usize, String) {
-    let moment = time::text(at * 1_000_000);
-    let pql = format!("SELECT id, status, title FROM tasks WHERE archived_at IS NULL AS OF '{moment}'");
+async fn moment_at(client: &Client, at: i64) -> Moment {
+    let time = time::text(at * 1_000_000);
+    let pql = format!("SELECT id, status, title FROM tasks WHERE archived_at IS NULL AS OF '{time}'");
     let rows = client.query(&pql).await;
     let columns = [rows.texts("id"), rows.texts("status"), rows.texts("title")];
-    let mut lines: Vec<(&str, &str, &str)> = (0..rows.rows.len())
-        .map(|n| (columns[0][n].as_str(), columns[1][n].as_str(), columns[2][n].as_str()))
-        .collect();
+    let line = |n: usize| (columns[0][n].as_str(), columns[1][n].as_str(), columns[2][n].as_str());
+    let mut lines: Vec<(&str, &str, &str)> = (0..rows.rows.len()).map(line).collect();
     lines.sort_unstable();
-    (lines.len(), beads::digest(lines.into_iter()))
+    Moment { at, live: lines.len(), sha256: beads::digest(lines.into_iter()) }
 }
 
-async fn check_moments(
-    client: &Client,
-    changes: &[Change],
-    moments: impl IntoIterator<Item = i64>,
-    what: &str,
-) {
-    for at in moments {
-        let live = beads::live_at(changes, at);
-        let expected = (live.len(), beads::digest_of(&live));
-        assert_eq!(digest_at(client, at).await, expected, "{what}: AS OF {at}");
+async fn check_moments(client: &Client, moments: &[Moment], what: &str) {
+    for moment in moments {
+        assert_eq!(&moment_at(client, moment.at).await, moment, "{what}");
     }
 }
 
@@ -85,92 +79,87 @@ fn real_data() -> Option<PathBuf> {
     None
 }
 
-/// The history unpacked, and as much of it as this run takes: whole commits, so that every moment before the
-/// first change that was left out is answered by the whole history's oracle.
-fn unpack(folder: &Path, into: &Path) -> Option<i64> {
-    let lines_max = size("AGENTPM_IMPORT_LINES", if full() { usize::MAX } else { 12_000 });
-    let packed = std::fs::File::open(folder.join("beads-history.ndjson.xz")).unwrap();
-    let lines = std::io::BufReader::new(liblzma::read::XzDecoder::new(packed)).lines().map(Result::unwrap);
-    let mut text = String::new();
-    let mut at_last = 0;
-    for (n, line) in lines.enumerate() {
-        let at = serde_json::from_str::<Value>(&line).unwrap()["at"].as_i64().unwrap();
-        if n >= lines_max && at != at_last {
-            std::fs::write(into, text).unwrap();
-            return Some(at);
-        }
-        at_last = at;
-        text.push_str(&line);
-        text.push('\n');
-    }
-    std::fs::write(into, text).unwrap();
-    None
+/// A real history: the file, what it says at each moment that is looked at, and how many changes there are.
+struct Real {
+    file: PathBuf,
+    moments: Vec<Moment>,
+    changes: usize,
 }
 
-/// The oracle's moments before `until`: second, live tasks, digest.
-fn oracle(folder: &Path, until: Option<i64>) -> Vec<(i64, usize, String)> {
+/// The history unpacked into `dir`, or the first `lines_max` lines of it: whole commits, so that every moment
+/// before the first change that was left out is answered by the whole history's oracle.
+fn real(dir: &Path, lines_max: usize) -> Option<Real> {
+    let folder = real_data()?;
+    let file = dir.join("history.ndjson");
+    let (changes, until) = unpack(&folder, &file, lines_max);
     let text = std::fs::read_to_string(folder.join("beads-history.oracle.json")).unwrap();
     let oracle: Value = serde_json::from_str(&text).unwrap();
-    let moments = oracle["moments"].as_array().unwrap().iter().map(|moment| {
-        let live = usize::try_from(moment["live"].as_u64().unwrap()).unwrap();
-        (moment["as_of"].as_i64().unwrap(), live, moment["sha256"].as_str().unwrap().to_owned())
+    let oracle = oracle["moments"].as_array().unwrap().iter().map(|moment| Moment {
+        at: moment["as_of"].as_i64().unwrap(),
+        live: usize::try_from(moment["live"].as_u64().unwrap()).unwrap(),
+        sha256: moment["sha256"].as_str().unwrap().to_owned(),
     });
-    moments.filter(|(at, ..)| until.is_none_or(|until| *at < until)).collect()
-}
-
-async fn check_real(client: &Client, changes: &[Change], oracle: &[(i64, usize, String)], what: &str) {
-    for (at, live, sha256) in oracle {
-        assert_eq!(digest_at(client, *at).await, (*live, sha256.clone()), "{what}: AS OF {at}");
-    }
+    let oracle: Vec<Moment> = oracle.filter(|moment| until.is_none_or(|until| moment.at < until)).collect();
+    assert!(!oracle.is_empty());
+    // The tests' own reading of the file is held against the oracle, then gives more moments.
+    assert_eq!(beads::moments(&changes, oracle.iter().map(|moment| moment.at).collect()), oracle);
+    println!("{} changes, {} moments of the oracle", changes.len(), oracle.len());
     let mut seed = Seed::new();
     let (first, last) = (changes[0].at, changes[changes.len() - 1].at);
-    let moments: Vec<i64> = (0..MORE_MOMENTS).map(|_| seed.int(first - 1..last + 1)).collect();
-    check_moments(client, changes, moments, what).await;
+    let more = (0..MORE_MOMENTS).map(|_| seed.int(first - 1..last + 1)).collect();
+    let moments = [oracle, beads::moments(&changes, more)].concat();
+    Some(Real { file, moments, changes: changes.len() })
+}
+
+/// Gives the changes, and the time of the first one that was left out.
+fn unpack(folder: &Path, into: &Path, lines_max: usize) -> (Vec<Change>, Option<i64>) {
+    let packed = std::fs::File::open(folder.join("beads-history.ndjson.xz")).unwrap();
+    let lines = BufReader::new(liblzma::read::XzDecoder::new(packed)).lines().map(Result::unwrap);
+    let mut unpacked = BufWriter::new(std::fs::File::create(into).unwrap());
+    let mut changes: Vec<Change> = Vec::new();
+    let mut until = None;
+    for line in lines {
+        let change = Change::read(&line);
+        if changes.len() >= lines_max && changes.last().is_some_and(|last| last.at != change.at) {
+            until = Some(change.at);
+            break;
+        }
+        writeln!(unpacked, "{line}").unwrap();
+        changes.push(change);
+    }
+    unpacked.flush().unwrap();
+    (changes, until)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_real_history_offline_online_and_cut_in_the_middle() {
-    let Some(folder) = real_data() else { return };
+async fn the_whole_real_history_offline() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("history.ndjson");
-    let until = unpack(&folder, &file);
-    let changes = beads::read(&file);
-    let oracle = oracle(&folder, until);
-    assert!(!oracle.is_empty());
-    // The tests' own reading of the file is held against the oracle first.
-    for (at, live, sha256) in &oracle {
-        let ours = beads::live_at(&changes, *at);
-        assert_eq!(
-            (ours.len(), &beads::digest_of(&ours)),
-            (*live, sha256),
-            "the reading of the file at {at}"
-        );
-    }
-    println!("{} changes, {} moments of the oracle", changes.len(), oracle.len());
+    let Some(real) = real(dir.path(), size("AGENTPM_IMPORT_LINES", usize::MAX)) else { return };
+    let began = Instant::now();
+    succeeded(&offline(dir.path(), &real.file));
+    println!("{} changes offline: {:?}", real.changes, began.elapsed());
+    let server = Server::start(dir.path());
+    check_moments(&server.client(), &real.moments, "offline").await;
+}
 
-    let began = std::time::Instant::now();
-    let home = dir.path().join("offline");
-    std::fs::create_dir(&home).unwrap();
-    succeeded(&offline(&home, &file));
-    println!("offline: {:?}", began.elapsed());
-    let server = Server::start(&home);
-    check_real(&server.client(), &changes, &oracle, "offline").await;
-    let head = server.client().head().await;
-    drop(server);
-
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_history_through_a_server_and_cut_in_the_middle() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines_max = size("AGENTPM_IMPORT_LINES", if full() { usize::MAX } else { CUT_LINES });
+    let Some(real) = real(dir.path(), lines_max) else { return };
     let server = Server::start(&dir.path().join("online"));
-    let began = std::time::Instant::now();
-    succeeded(&online(&server, &file));
-    println!("online: {:?}", began.elapsed());
-    check_real(&server.client(), &changes, &oracle, "online").await;
-    assert_eq!(server.client().head().await, head, "both ways write the same");
+    let began = Instant::now();
+    succeeded(&online(&server, &real.file));
+    println!("{} changes through a server: {:?}", real.changes, began.elapsed());
+    check_moments(&server.client(), &real.moments, "online").await;
+    let head = server.client().head().await;
     drop(server);
 
     // Killed in the middle; the same input again goes on where it was.
     let mut server = Server::start(&dir.path().join("cut"));
     for share in [4, 2] {
         let importer = std::thread::spawn({
-            let (socket, file) = (server.socket_path(), file.clone());
+            let (socket, file) = (server.socket_path(), real.file.clone());
             move || cli::run(&["import", "beads", shown(&file), "--socket", shown(&socket)])
         });
         let client = server.client();
@@ -185,28 +174,27 @@ async fn the_real_history_offline_online_and_cut_in_the_middle() {
         let reached = server.client().head().await;
         assert!(reached >= head / share && reached < head, "killed at {reached} of {head}");
     }
-    succeeded(&online(&server, &file));
-    check_real(&server.client(), &changes, &oracle, "cut").await;
+    succeeded(&online(&server, &real.file));
+    check_moments(&server.client(), &real.moments, "cut").await;
     assert_eq!(server.client().head().await, head, "nothing twice, nothing left out");
-    succeeded(&online(&server, &file));
+    succeeded(&online(&server, &real.file));
     assert_eq!(server.client().head().await, head, "once more changes nothing");
 }
 
 // ---- Made by hand ----------------------------------------------------------------------------------------
 
 /// Imports a history offline into a fresh directory and starts a server on it.
-async fn imported(dir: &tempfile::TempDir, history: &History) -> (Server, Ran, Vec<Change>) {
+async fn imported(dir: &tempfile::TempDir, history: &History) -> (Server, Ran) {
     let file = dir.path().join("history.ndjson");
     history.write(&file);
     let ran = offline(dir.path(), &file);
     succeeded(&ran);
     let server = Server::start(dir.path());
-    let changes = beads::read(&file);
-    let mut moments: Vec<i64> = changes.iter().map(|change| change.at).collect();
+    let mut moments: Vec<i64> = history.changes().iter().map(|change| change.at).collect();
     moments.dedup();
-    check_moments(&server.client(), &changes, moments, "by hand").await;
+    check_moments(&server.client(), &beads::moments(&history.changes(), moments), "by hand").await;
     check_model(&server.client()).await;
-    (server, ran, changes)
+    (server, ran)
 }
 
 async fn task(client: &Client, id: &str) -> Value {
@@ -241,7 +229,7 @@ async fn every_status_has_its_place() {
         json!({ "id": "open", "status": "closed", "closed_at": "2026-01-01T00:00:03+00:00" }),
     );
     history.upsert(T0 + 7, json!({ "id": "closed", "status": "open" }));
-    let (server, ran, _) = imported(&dir, &history).await;
+    let (server, ran) = imported(&dir, &history).await;
     let client = server.client();
     for (id, status) in [
         ("open", "completed"),
@@ -303,7 +291,7 @@ async fn fields_become_columns_and_contexts() {
     {
         history.upsert(T0 + 4, json!({ "id": format!("p{n}"), "priority": priority }));
     }
-    let (server, _, _) = imported(&dir, &history).await;
+    let (server, _) = imported(&dir, &history).await;
     let client = server.client();
     let row = task(&client, "bd-1").await;
     for (field, value) in [
@@ -388,7 +376,7 @@ async fn dependencies_become_relationships() {
     history.upsert(T0 + 1, json!({ "id": "late" }));
     // An edge that is gone from the file.
     history.upsert(T0 + 2, with("b", vec![]));
-    let (server, ran, _) = imported(&dir, &history).await;
+    let (server, ran) = imported(&dir, &history).await;
     let client = server.client();
     let edges = |moment: i64| {
         let client = client.clone();
@@ -467,14 +455,14 @@ async fn what_leaves_the_file_is_archived_and_may_come_back() {
     // The whole file emptied, and filled again.
     history.delete(T0 + 5, "a").delete(T0 + 5, "b").delete(T0 + 5, "c");
     history.upsert(T0 + 6, json!({ "id": "c", "title": "again" }));
-    let (server, _, _) = imported(&dir, &history).await;
+    let (server, _) = imported(&dir, &history).await;
     let client = server.client();
-    let empty = digest_at(&client, T0 + 5).await;
-    assert_eq!(empty.0, 0);
+    let empty = moment_at(&client, T0 + 5).await;
+    assert_eq!(empty.live, 0);
     assert_eq!(client.query("SELECT count(*) AS n FROM tasks").await.rows[0]["n"], 3);
     assert_eq!(client.query("SELECT id FROM tasks WHERE archived_at IS NULL").await.texts("id"), ["c"]);
-    let before = digest_at(&client, T0 - 1).await;
-    assert_eq!(before.0, 0, "before the first commit there is nothing");
+    let before = moment_at(&client, T0 - 1).await;
+    assert_eq!(before.live, 0, "before the first commit there is nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -526,7 +514,7 @@ async fn imported_work_without_a_lease_may_be_leased() {
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
     history.upsert(T0, json!({ "id": "t", "status": "in_progress", "assignee": "team/x" }));
-    let (server, _, _) = imported(&dir, &history).await;
+    let (server, _) = imported(&dir, &history).await;
     let client = server.client();
     client
         .post("/agents/register", json!({ "id": "a1", "name": "One", "role": "executor", "caps": [] }))
@@ -610,7 +598,7 @@ async fn random_histories() {
             history.upsert(at, issue);
         }
         let dir = tempfile::tempdir().unwrap();
-        let (server, _, _) = imported(&dir, &history).await;
+        let (server, _) = imported(&dir, &history).await;
         let client = server.client();
         // No cycle, one parent: whatever the file wished for.
         let parents = client

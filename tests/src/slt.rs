@@ -16,8 +16,9 @@
 //! status
 //! ```
 //!
-//! A record ends at an empty line. `http` must succeed. `query` is followed by the statement, `----`, the
-//! columns with their types, and one JSON array a row; `query PARAMS` binds JSON parameters. `error CODE
+//! A record ends at an empty line. `http` and `ok` must succeed, whatever they answer. `query` is followed by the statement, `----`, the
+//! columns with their types, and one JSON array a row; `query PARAMS` and
+//! `ok PARAMS` bind JSON parameters. `error CODE
 //! LINE:COLUMN` is followed by the statement and, after `----`, words that message or hint must have. With
 //! `AGENTPM_COMPLETE=1` the answers are written into the file instead of compared, for a person to read.
 
@@ -118,7 +119,7 @@ async fn answer(record: &Record, client: &Client) -> Got {
         return Got::Lines(Vec::new());
     }
     let mut body = json!({ "pql": record.statement.trim_end_matches('\n') });
-    if kind == "query" && !rest.is_empty() {
+    if matches!(kind, "query" | "ok") && !rest.is_empty() {
         body["params"] =
             serde_json::from_str(rest).unwrap_or_else(|error| panic!("line {}: {error}", record.line));
     }
@@ -148,12 +149,12 @@ fn check(record: &Record, got: &Got) -> Result<(), String> {
     let mut head = record.head.split(' ');
     let kind = head.next().unwrap_or_default();
     match (kind, got) {
-        ("http", _) => Ok(()),
+        ("http", _) | ("ok", Got::Lines(_)) => Ok(()),
         ("query", Got::Lines(lines)) if lines == &record.expected => Ok(()),
         ("query", Got::Lines(lines)) => {
             Err(format!("---- expected\n{}\n---- got\n{}", record.expected.join("\n"), lines.join("\n")))
         }
-        ("query", Got::Error { code, place, words }) => {
+        ("query" | "ok", Got::Error { code, place, words }) => {
             Err(format!("---- got error {code} {place}: {words}"))
         }
         ("error", Got::Error { code, place, words }) => {
@@ -165,7 +166,7 @@ fn check(record: &Record, got: &Got) -> Result<(), String> {
             missing.map_or(Ok(()), |missing| Err(format!("---- `{missing}` is not said: {words}")))
         }
         ("error", Got::Lines(lines)) => Err(format!("---- should fail, but got\n{}", lines.join("\n"))),
-        _ => panic!("line {}: a record begins with http, query or error, not {kind}", record.line),
+        _ => panic!("line {}: a record begins with http, ok, query or error, not {kind}", record.line),
     }
 }
 
@@ -179,8 +180,8 @@ fn write(record: &Record, got: &Got, out: &mut String) {
     };
     let _ = write!(out, "{head}\n{}", record.statement);
     let expected = match got {
-        Got::Lines(lines) => lines,
-        Got::Error { .. } => &record.expected,
+        Got::Lines(lines) if record.head.starts_with("query") => lines,
+        _ => &record.expected,
     };
     if !expected.is_empty() {
         let _ = writeln!(out, "----\n{}", expected.join("\n"));

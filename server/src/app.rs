@@ -1,6 +1,6 @@
 //! What every request needs: the engine, the policy, the gate before the writer, the way down.
 
-use crate::auth::Policy;
+use crate::auth::{Policy, Tickets};
 use crate::clock;
 use crate::context::Provenance;
 use crate::error::Error;
@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     /// Who is let in over TCP.
     pub(crate) policy: Policy,
+    /// What browsers open sockets with.
+    pub(crate) tickets: Tickets,
     /// What every write passes.
     pub(crate) gate: Gate,
     /// Cancelled when the server is to stop.
@@ -37,6 +39,7 @@ impl App {
         Arc::new(Self {
             engine,
             policy,
+            tickets: Tickets::default(),
             gate: Gate::default(),
             stop: CancellationToken::new(),
             open: TaskTracker::new(),

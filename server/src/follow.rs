@@ -3,6 +3,9 @@
 //! History and live events come from the same reads, so there is no seam between them where an event could
 //! be lost or given twice; the watch on the head only says when to read again.
 
+#[cfg(test)]
+mod test;
+
 use crate::app::Shared;
 use crate::error::Error;
 use crate::http::blocking;

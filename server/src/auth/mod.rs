@@ -3,9 +3,11 @@
 //! Both hold for TCP only. The Unix socket is guarded by its file mode.
 
 mod browser;
+mod tickets;
 mod token;
 
 pub(crate) use browser::Browsers;
+pub(crate) use tickets::{TICKET_LIFE, Tickets};
 pub(crate) use token::Token;
 
 use crate::error::Error;
@@ -30,16 +32,24 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Lets a request in or says why not.
+    /// Lets a request in or says why not. `has_ticket` is asked only when a token would be.
     ///
     /// # Errors
     /// `ERR_UNAUTHORIZED`.
-    pub(crate) fn check(&self, transport: Transport, headers: &HeaderMap) -> Result<(), Error> {
+    pub(crate) fn check(
+        &self,
+        transport: Transport,
+        headers: &HeaderMap,
+        has_ticket: impl FnOnce() -> bool,
+    ) -> Result<(), Error> {
         match transport {
             Transport::Unix => Ok(()),
             Transport::Tcp => {
                 self.browsers.check(headers)?;
-                self.token.as_ref().map_or(Ok(()), |token| token.check(headers))
+                match &self.token {
+                    Some(token) if !has_ticket() => token.check(headers),
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -54,7 +64,7 @@ mod test {
         let policy = Policy { token: Token::new("secret").ok(), browsers: Browsers::default() };
         let mut headers = HeaderMap::new();
         headers.insert("origin", "https://evil.example".parse().unwrap());
-        assert!(policy.check(Transport::Unix, &headers).is_ok());
-        assert!(policy.check(Transport::Tcp, &headers).is_err());
+        assert!(policy.check(Transport::Unix, &headers, || false).is_ok());
+        assert!(policy.check(Transport::Tcp, &headers, || true).is_err());
     }
 }

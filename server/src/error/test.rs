@@ -154,7 +154,7 @@ fn what_may_be_retried_says_when() {
         let error = Error::new(code, "x").to_json();
         assert_eq!(error["retryable"], code.is_retryable(), "{}", code.as_str());
         let keys: Vec<&String> = error.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["code", "details", "hint", "message", "next", "retryable"]);
+        assert_eq!(keys, ["code", "message", "hint", "next", "retryable", "details"]);
         assert_eq!(Code::parse(code.as_str()), Some(code));
     }
 }

@@ -53,6 +53,12 @@ impl FromRequest<Shared> for Call {
 
     async fn from_request(request: Request, _: &Shared) -> Result<Self, Error> {
         let by = Provenance::of(request.headers())?;
+        if request.headers().contains_key("idempotency-key") {
+            // A key that is taken and not kept would let a retry happen twice.
+            return Err(Error::problem("", "header Idempotency-Key: not kept by this version").hint(
+                "give new things ids of your own: the same id again is refused or gets its first answer",
+            ));
+        }
         let (parts, body) = request.into_parts();
         let body = read(&parts.headers, body).await?;
         if !body.is_empty() {

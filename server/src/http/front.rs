@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::wire::envelope::POSITION;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -22,6 +22,9 @@ const MIN_POSITION_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Longest `X-Request-Id` that is taken over from the caller, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Where WebSockets are made.
+pub(crate) const SOCKET: &str = "/ws";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MIN_POSITION: HeaderName = HeaderName::from_static("agentpm-min-position");
@@ -44,20 +47,21 @@ impl Front {
     pub(crate) async fn answer(&self, transport: Transport, mut request: Request<Body>) -> Response {
         let request_id = request_id(request.headers());
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        // A preflight carries no token: it asks what the page may send.
-        let is_preflight = transport == Transport::Tcp
-            && method == Method::OPTIONS
-            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let mut response = if is_preflight {
+        let about = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| (request.method().clone(), request.uri().path().to_owned()));
+        let mut response = if is_preflight(transport, &request) {
             match self.app.policy.browsers.check(request.headers()) {
                 Ok(()) => StatusCode::NO_CONTENT.into_response(),
                 Err(error) => error.into_response(),
             }
         } else {
-            match self.app.policy.check(transport, request.headers()) {
+            let has_ticket = || ticket(request.uri()).is_some_and(|ticket| self.app.tickets.take(ticket));
+            match self.app.policy.check(transport, request.headers(), has_ticket) {
                 Ok(()) => {
-                    request.extensions_mut().insert(self.clone());
+                    if request.uri().path() == SOCKET {
+                        // The calls that come through the socket go this way too.
+                        request.extensions_mut().insert(self.clone());
+                    }
                     self.dispatch(request).await
                 }
                 Err(error) => error.into_response(),
@@ -66,13 +70,10 @@ impl Front {
         if let Some(origin) = origin.filter(|origin| self.app.policy.browsers.is_allowed(origin)) {
             allow(origin, &mut response);
         }
-        tracing::debug!(
-            request_id = request_id.to_str().unwrap_or(""),
-            %method,
-            path,
-            status = response.status().as_u16(),
-            "answered"
-        );
+        if let Some((method, path)) = about {
+            let (id, status) = (request_id.to_str().unwrap_or(""), response.status().as_u16());
+            tracing::debug!(request_id = id, %method, path, status, "answered");
+        }
         response.headers_mut().insert(REQUEST_ID, request_id);
         response
     }
@@ -118,6 +119,21 @@ impl Front {
             }
         }
     }
+}
+
+/// Whether a page asks what it may send. It carries no token yet.
+fn is_preflight(transport: Transport, request: &Request<Body>) -> bool {
+    transport == Transport::Tcp
+        && request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The ticket in the query string, on the paths where one stands for the token.
+fn ticket(uri: &Uri) -> Option<&str> {
+    if !matches!(uri.path(), SOCKET | "/subscribe") {
+        return None;
+    }
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("ticket="))
 }
 
 /// The caller's id for the request when it is fit to be repeated, else a fresh one.

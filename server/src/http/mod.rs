@@ -16,6 +16,7 @@ mod relationships;
 mod runs;
 mod streams;
 mod tasks;
+mod tickets;
 
 pub(crate) use call::Call;
 
@@ -31,6 +32,7 @@ pub(crate) type Answer = Result<axum::response::Response, Error>;
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(tickets::routes())
         .merge(events::routes())
         .merge(streams::routes())
         .merge(query::routes())

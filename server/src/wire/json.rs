@@ -221,7 +221,7 @@ mod test {
     fn a_name_twice_is_named_with_its_place() {
         assert_eq!(
             problem(br#"{"x":[0,{"a":1,"b":2,"\u0061":3}]}"#),
-            r#"{"message":"the name `a` is given twice","pointer":"/x/1/a"}"#
+            r#"{"pointer":"/x/1/a","message":"the name `a` is given twice"}"#
         );
     }
 

@@ -14,7 +14,7 @@ use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::Error;
 use crate::http::Answer;
-use crate::http::front::{BODY_BYTES_MAX, Front};
+use crate::http::front::{BODY_BYTES_MAX, Front, SOCKET};
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -28,7 +28,7 @@ const PROTOCOL: &str = "agentpm.v1";
 const MESSAGE_BYTES_MAX: usize = BODY_BYTES_MAX + (64 << 10);
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/ws", get(upgrade))
+    Router::new().route(SOCKET, get(upgrade))
 }
 
 async fn upgrade(

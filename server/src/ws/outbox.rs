@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 /// Bytes of frames that wait for the socket. A frame that is larger takes all of it.
-const BYTES_MAX: usize = 1 << 20;
+pub(super) const BYTES_MAX: usize = 1 << 20;
 
 /// A socket that takes nothing for so long is gone.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -62,6 +62,12 @@ impl Outlet {
     pub(super) async fn drain(mut self, mut socket: SplitSink<WebSocket, Message>) {
         self.write(&mut socket).await;
         self.room.close();
+    }
+
+    /// The next frame, once its room is free again.
+    #[cfg(test)]
+    pub(super) async fn next(&mut self) -> Option<Utf8Bytes> {
+        self.frames.recv().await.map(|(text, _)| text)
     }
 
     async fn write(&mut self, socket: &mut SplitSink<WebSocket, Message>) {

@@ -139,19 +139,56 @@ async fn serve(
             Step::Progress(position) => frame::mark("progress", sub, position),
             Step::Stopped => return Err(End::Stopped),
         };
-        put(frame, follow, outbox).await?;
+        put(frame, || follow.is_too_far_behind(), outbox).await?;
         follow.confirm();
     }
 }
 
 /// Puts a frame, giving up when the client takes nothing and the log has gone far ahead.
-async fn put(frame: Vec<u8>, follow: &Follow, outbox: &Outbox) -> Result<(), End> {
+async fn put(frame: Vec<u8>, is_too_far_behind: impl Fn() -> bool, outbox: &Outbox) -> Result<(), End> {
     let mut put = pin!(outbox.put(frame));
     loop {
         match timeout(STALLED_AFTER, &mut put).await {
             Ok(put) => return put.map_err(End::from),
-            Err(_) if follow.is_too_far_behind() => return Err(End::Slow),
+            Err(_) if is_too_far_behind() => return Err(End::Slow),
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::super::outbox::{BYTES_MAX, outbox};
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_given_up_only_when_far_behind() {
+        let (outbox, outlet) = outbox();
+        assert!(
+            put(vec![b' '; BYTES_MAX], || true, &outbox).await.is_ok(),
+            "while there is room nobody asks"
+        );
+        let asked = Cell::new(0);
+        let behind = || {
+            asked.set(asked.get() + 1);
+            asked.get() == 3
+        };
+        assert!(matches!(put(b"{}".to_vec(), behind, &outbox).await, Err(End::Slow)));
+        assert_eq!(asked.get(), 3);
+        drop(outlet);
+        assert!(matches!(put(b"{}".to_vec(), || true, &outbox).await, Err(End::Gone | End::Slow)));
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_was_not_put_is_not_sent() {
+        let (outbox, mut outlet) = outbox();
+        put(vec![b' '; BYTES_MAX], || false, &outbox).await.ok().unwrap();
+        let mut waiting = Box::pin(outbox.put(b"late".to_vec()));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        drop(waiting);
+        drop(outbox);
+        assert_eq!(outlet.next().await.map(|frame| frame.len()), Some(BYTES_MAX));
+        assert_eq!(outlet.next().await, None);
     }
 }

@@ -15,7 +15,7 @@ use agent::{AGENTS, Team};
 use clap::Args;
 use serde_json::json;
 use show::Show;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -93,9 +93,9 @@ fn how_to_connect(socket: &Path) {
 }
 
 /// Plans, works, reports and checks.
-async fn play(demo: &Demo, dir: &Path, socket: &PathBuf) -> Result<(), Failure> {
+async fn play(demo: &Demo, dir: &Path, socket: &Path) -> Result<(), Failure> {
     let started = Instant::now();
-    let client = Client::at(&Target::Socket(socket.clone()), None)?;
+    let client = Client::at(&Target::Socket(socket.to_owned()), None)?;
     eprintln!("A server of its own, on {}\n", dir.display());
     let stage = Stage { client, show: Arc::new(Show::new(demo.tasks)) };
     let watching = tokio::spawn(show::watch(stage.clone()));

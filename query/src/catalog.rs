@@ -2,7 +2,8 @@
 
 use crate::moment;
 use crate::plan::{AsOf, Catalog, TableVersion};
-use crate::scan::{EventsTable, HistoryTable, NextTaskTable, RowsTable, World};
+use crate::predicate::RowPredicate;
+use crate::scan::{EventsTable, HistoryTable, LeftOutTable, NextTaskTable, RowsTable, World};
 use crate::tables::{self, TableSchema, kept};
 use datafusion::catalog::TableProvider;
 use domain::rows::{Agent, Row, Table};
@@ -51,11 +52,18 @@ impl Catalog for World {
     }
 
     fn next_task(&self, agent: Option<&str>, at: AsOf) -> Result<Arc<dyn TableProvider>, Error> {
-        let agent = match agent {
-            Some(id) => Some(agent_at(self, id, at)?),
-            None => None,
-        };
+        let agent = agent.map(|id| agent_at(self, id, at)).transpose()?;
         Ok(Arc::new(NextTaskTable::new(self.clone(), agent, at)))
+    }
+
+    fn left_out(
+        &self,
+        agent: Option<&str>,
+        filter: Option<RowPredicate>,
+        at: AsOf,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
+        let agent = agent.map(|id| agent_at(self, id, at)).transpose()?;
+        Ok(Arc::new(LeftOutTable::new(self.clone(), agent, filter, at)))
     }
 }
 

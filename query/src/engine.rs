@@ -1,7 +1,7 @@
 //! The engine: statements in, rows out.
 
 use crate::error::{QueryError, runtime_error};
-use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options};
+use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
 use crate::plan::{self, Claim, OutputColumn, Planned, Subscription};
@@ -24,7 +24,6 @@ use domain::Work;
 use domain::command::CandidateFilter;
 use futures::StreamExt;
 use grammar::Code;
-use grammar::ast::{Explain, ExplainTarget, StatementKind};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +146,7 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
             .thread_name("agentpm-query")
+            .thread_stack_size(THREAD_STACK_BYTES)
             .enable_time()
             .build()?;
         runtime.spawn(views.clone().keep_up());
@@ -188,14 +188,11 @@ impl Engine {
         let wrong = |errors| QueryError::statement(pql, errors);
         let statement = grammar::parse(pql).map_err(|error| wrong(vec![error]))?;
         let world = self.world(now);
-        if let StatementKind::Explain(Explain { analyze, target: ExplainTarget::Select(select) }) =
-            &statement.kind
-        {
-            let planned = plan::select(select, &world, &params).map_err(wrong)?;
-            return Ok(Prepared::Query(PreparedQuery::explaining(pql, planned, *analyze)));
-        }
         Ok(match plan::statement(&statement, &world, &params).map_err(wrong)? {
             plan::Command::Query(planned) => Prepared::Query(PreparedQuery::new(pql, *planned)),
+            plan::Command::Explain { planned, analyze } => {
+                Prepared::Query(PreparedQuery::explaining(pql, *planned, analyze))
+            }
             plan::Command::Claim(claim) => Prepared::Claim(claim),
             plan::Command::Subscribe(subscription) => Prepared::Subscribe(subscription),
         })

@@ -32,5 +32,9 @@ impl Default for Options {
 /// Batches of a query that wait for its reader; with [`BATCH_ROWS`] rows each.
 pub(crate) const BATCHES_WAITING_MAX: usize = 2;
 
+/// Stack of each of the engine's threads: expressions nest to [`grammar::NESTING_MAX`], and a build without
+/// optimisation needs some ten kilobytes for each level.
+pub(crate) const THREAD_STACK_BYTES: usize = 4 << 20;
+
 /// Rows of a batch between operators.
 pub(crate) const BATCH_ROWS: usize = 8_192;

@@ -29,9 +29,24 @@ impl RowPredicate {
         schema: &TableSchema,
         params: &Binding<'_>,
     ) -> Result<Self, Vec<Error>> {
+        Self::at(expr, schema, params, None)
+    }
+
+    /// The same, with `now()` standing for a moment, if one is given: no row predicate then, but as bound.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn at(
+        expr: &ast::Expr,
+        schema: &TableSchema,
+        params: &Binding<'_>,
+        now: Option<i64>,
+    ) -> Result<Self, Vec<Error>> {
         let scope = scope(schema);
         let mut errors = Vec::new();
-        let resolved = Resolver::new(&scope, params, &mut errors).filter(expr);
+        let mut resolver = Resolver::new(&scope, params, &mut errors);
+        resolver.now = now;
+        let resolved = resolver.filter(expr);
         match resolved {
             Some(expr) if errors.is_empty() => Ok(Self { expr: Arc::new(expr) }),
             _ => Err(errors),

@@ -39,8 +39,18 @@ fn signed(expr: &Expr, names: Names<'_>, negated: bool) -> Plan {
         Kind::And(parts) | Kind::Or(parts) => {
             let is_and = matches!(expr.kind, Kind::And(_)) != negated;
             let operator = if is_and { Operator::And } else { Operator::Or };
-            parts
+            // Sub-selects are few; the rest may be thousands, and is one part here.
+            let (selects, plain): (Vec<&Expr>, Vec<&Expr>) = parts.iter().partition(|part| part.has_subselect());
+            let plain: Vec<Expr> = plain.into_iter().cloned().collect();
+            let plain = match (&plain[..], &expr.kind) {
+                ([], _) => None,
+                ([only], _) => Some(only.clone()),
+                (_, Kind::And(_)) => Some(Expr::new(Kind::And(plain), expr.ty, expr.span)),
+                _ => Some(Expr::new(Kind::Or(plain), expr.ty, expr.span)),
+            };
+            plain
                 .iter()
+                .chain(selects)
                 .map(|part| signed(part, names, negated))
                 .reduce(|left, right| binary_expr(left, operator, right))
                 .unwrap_or_else(|| lit(is_and))

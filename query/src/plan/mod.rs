@@ -18,13 +18,14 @@ mod test;
 
 pub use claim::{CLAIM_LIMIT_MAX, Claim, LEASE_MS_MAX, LEASE_MS_MIN, claim};
 pub use describe::{describe, show_tables};
-pub use explain::explain;
+pub use explain::explain_next_task;
 pub use next_task::next_task;
 pub use select::select;
 pub use statement::{Command, statement};
-pub use subscribe::{EventFilter, Start, Subscription, subscribe};
+pub use subscribe::{EventFilter, EventTest, Start, Subscription, subscribe};
 pub(crate) use subselect::SubSelect;
 
+use crate::predicate::RowPredicate;
 use crate::tables::TableSchema;
 use crate::types::Type;
 use datafusion::catalog::TableProvider;
@@ -68,6 +69,18 @@ pub trait Catalog {
     /// # Errors
     /// As [`Catalog::provider`].
     fn next_task(&self, agent: Option<&str>, at: AsOf) -> Result<Arc<dyn TableProvider>, Error>;
+
+    /// The work that [`Catalog::next_task`] leaves out, or would with that WHERE, and why: in the columns of
+    /// [`crate::tables::left_out`].
+    ///
+    /// # Errors
+    /// As [`Catalog::provider`].
+    fn left_out(
+        &self,
+        agent: Option<&str>,
+        filter: Option<RowPredicate>,
+        at: AsOf,
+    ) -> Result<Arc<dyn TableProvider>, Error>;
 }
 
 /// A moment of the log.

@@ -2,7 +2,7 @@
 
 use super::{Catalog, Claim, Planned, Subscription};
 use crate::params::Params;
-use grammar::ast::{Statement, StatementKind};
+use grammar::ast::{Explain, ExplainTarget, Statement, StatementKind};
 use grammar::{Code, Error};
 
 /// What a statement asks for.
@@ -10,6 +10,13 @@ use grammar::{Code, Error};
 pub enum Command {
     /// Rows.
     Query(Box<Planned>),
+    /// A plan, to be shown instead of its rows.
+    Explain {
+        /// The plan.
+        planned: Box<Planned>,
+        /// It is run first, to show what each step cost.
+        analyze: bool,
+    },
     /// Work, taken.
     Claim(Claim),
     /// Events as they come.
@@ -39,9 +46,16 @@ pub fn statement(
         }
         StatementKind::ShowTables => super::show_tables(catalog, params, statement.span).map(query),
         StatementKind::Describe(table) => super::describe(table, catalog, params).map(query),
-        StatementKind::Explain(explain) => {
-            super::explain(explain, catalog, params, statement.span).map(query)
-        }
+        StatementKind::Explain(Explain { analyze, target }) => match target {
+            ExplainTarget::Select(select) => {
+                let planned = Box::new(super::select(select, catalog, params)?);
+                Ok(Command::Explain { planned, analyze: *analyze })
+            }
+            ExplainTarget::NextTask(_) if *analyze => later("EXPLAIN ANALYZE next_task"),
+            ExplainTarget::NextTask(next) => {
+                super::explain_next_task(next, catalog, params, statement.span).map(query)
+            }
+        },
         StatementKind::CreateProjection { .. } => later("CREATE PROJECTION"),
         StatementKind::DropProjection(_) => later("DROP PROJECTION"),
     }

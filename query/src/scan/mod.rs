@@ -3,6 +3,7 @@
 mod events;
 mod exec;
 mod history;
+mod left_out;
 mod next_task;
 mod past;
 mod pushdown;
@@ -10,6 +11,7 @@ mod rows;
 
 pub(crate) use events::EventsTable;
 pub(crate) use history::HistoryTable;
+pub(crate) use left_out::LeftOutTable;
 pub(crate) use next_task::NextTaskTable;
 pub(crate) use past::PastCache;
 pub(crate) use rows::RowsTable;

@@ -206,3 +206,42 @@ fn text_bytes(row: &Row) -> usize {
         Row::Agent(row) => row.name.len() + row.metadata.len(),
     }
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    fn rows(count: usize) -> Arc<Rows> {
+        let from = Arc::new(store::Stamp {
+            position: Position(1),
+            time: store::Timestamp(0),
+            event_id: store::EventId(0),
+            kind: "K".into(),
+            actor: None,
+        });
+        let entry =
+            |_| Entry::new(store::Version { row: Row::TaskGraph(TaskGraph::default()), from: from.clone() });
+        Arc::new(Rows::from_sorted((0..count).map(|nth| (Text::from(format!("{nth:09}")), entry(nth)))))
+    }
+
+    #[test]
+    fn the_cache_is_bounded_by_rows_and_by_tables() {
+        let cache = PastCache::default();
+        let at = |position: u64| (Table::Tasks, Position(position));
+        let half = rows(CACHED_ROWS_MAX / 2);
+        cache.put(at(1), &half);
+        cache.put(at(2), &half);
+        assert!(cache.get(at(1)).is_some() && cache.get(at(2)).is_some());
+        // The one that was used least recently goes.
+        cache.put(at(3), &rows(1));
+        assert!(cache.get(at(1)).is_none() && cache.get(at(2)).is_some() && cache.get(at(3)).is_some());
+        // What alone is past the bound is not kept, and pushes nothing out.
+        cache.put(at(4), &rows(CACHED_ROWS_MAX + 1));
+        assert!(cache.get(at(4)).is_none() && cache.get(at(2)).is_some());
+        let one = rows(1);
+        let many = 100..100 + CACHED_TABLES_MAX as u64;
+        many.clone().for_each(|position| cache.put(at(position), &one));
+        assert!(many.clone().all(|position| cache.get(at(position)).is_some()));
+        assert!(cache.get(at(2)).is_none() && cache.get(at(3)).is_none());
+    }
+}

@@ -6,6 +6,7 @@ pub mod contexts;
 mod define;
 pub mod events;
 pub mod leases;
+pub mod left_out;
 pub mod next_task;
 pub mod progress_items;
 pub mod relationships;

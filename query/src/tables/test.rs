@@ -102,6 +102,8 @@ fn reference() -> String {
     }
     page.push_str("\n## Columns of HISTORY\n\n");
     columns(HISTORY_COLUMNS, &mut page);
+    write!(page, "\n## What EXPLAIN next_task gives\n\n{}\n\n", left_out::SCHEMA.doc).unwrap();
+    columns(left_out::SCHEMA.columns, &mut page);
     page
 }
 

@@ -1,4 +1,4 @@
-use super::fixture::{Fixture, SECOND, agent, create, words};
+use super::fixture::{Fixture, SECOND, START, agent, create, words};
 use domain::rows::Class;
 use store::Timestamp;
 
@@ -74,4 +74,39 @@ fn capabilities_of_the_moment() {
     fixture.run(agent("a", &["rust"]));
     assert_eq!(ids(&fixture.query("SELECT next_task FOR 'a'")), ["t"]);
     assert_eq!(fixture.query(&format!("SELECT next_task FOR 'a' AS OF POSITION {before}")), [""; 0]);
+}
+
+#[test]
+fn why_a_task_is_left_out() {
+    let fixture = Fixture::new();
+    fixture.run(agent("a1", &["rust"]));
+    fixture.run(create("t0", |_| {}));
+    fixture.run(create("t1", |task| task.blocked_by = vec!["t0".into()]));
+    fixture.run(create("t2", |task| task.caps = words(&["go", "rust", "sql"])));
+    fixture.run(create("t3", |task| task.owner_agent_id = Some("a2".into())));
+    fixture.run(create("t4", |task| task.not_before = Some(Timestamp(START + 3_600 * SECOND))));
+    fixture.run(create("t5", |_| {}));
+    let before = fixture.head();
+    let explain = |rest: &str| fixture.query(&format!("EXPLAIN next_task {rest}"));
+    let left_out = [
+        r#"{"id":"t1","title":"do t1","status":"blocked","reasons":["blocked","status"],"why":"waits for t0; opens by itself when the last of them ends"}"#,
+        r#"{"id":"t2","title":"do t2","status":"open","reasons":["caps"],"why":"needs {go, sql}, which a1 lacks"}"#,
+        r#"{"id":"t3","title":"do t3","status":"open","reasons":["owner"],"why":"assigned to a2"}"#,
+        r#"{"id":"t4","title":"do t4","status":"open","reasons":["not_before"],"why":"not before 2026-01-19T15:25:00.000000Z"}"#,
+    ];
+    assert_eq!(explain("FOR 'a1'"), left_out);
+    // Together with what is offered that is all there is.
+    assert_eq!(ids(&fixture.query("SELECT next_task FOR 'a1' LIMIT 9")), ["t0", "t5"]);
+    assert_eq!(ids(&explain("")), ["t1", "t3", "t4"]);
+    assert_eq!(
+        explain("FOR 'a1' WHERE id != 't5' AND created_at < now()"),
+        [&left_out[..], &[r#"{"id":"t5","title":"do t5","status":"open","reasons":["where"],"why":"WHERE does not hold for it"}"#]].concat()
+    );
+    fixture.claim("a1", 2);
+    assert!(explain("FOR 'a1'").contains(
+        &r#"{"id":"t0","title":"do t0","status":"in_progress","reasons":["status"],"why":"in progress by a1"}"#.to_owned()
+    ));
+    assert_eq!(explain(&format!("FOR 'a1' AS OF POSITION {before}")), left_out);
+    assert_eq!(fixture.fault("EXPLAIN next_task FOR 'b'"), "not_allowed: there is no agent `b`");
+    fixture.query("EXPLAIN next_task FOR 'a1' AS OF 1s AGO");
 }

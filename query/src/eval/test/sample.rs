@@ -159,7 +159,11 @@ impl Catalog for Sample {
         AsOf { position: Position(1), time: Timestamp(1_768_826_700_000_000), is_head: true }
     }
 
-    fn provider(&self, table: &'static TableSchema, _: TableVersion) -> Result<Arc<dyn TableProvider>, Error> {
+    fn provider(
+        &self,
+        table: &'static TableSchema,
+        _: TableVersion,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
         let arrays = table.columns.iter().enumerate().map(|(place, column)| {
             let mut builder = Builder::new(column.ty, 0);
             self.0.0.iter().for_each(|row| builder.push(&row[place]));
@@ -168,11 +172,23 @@ impl Catalog for Sample {
         let batch = RecordBatch::try_new(table.arrow(false), arrays.collect()).unwrap();
         // Two partitions of several batches, as real tables have.
         let cut = batch.num_rows() / 2;
-        let parts = vec![vec![batch.slice(0, 2), batch.slice(2, cut - 2)], vec![batch.slice(cut, batch.num_rows() - cut)]];
+        let parts = vec![
+            vec![batch.slice(0, 2), batch.slice(2, cut - 2)],
+            vec![batch.slice(cut, batch.num_rows() - cut)],
+        ];
         Ok(Arc::new(MemTable::try_new(table.arrow(false), parts).unwrap()))
     }
 
     fn next_task(&self, _: Option<&str>, _: AsOf) -> Result<Arc<dyn TableProvider>, Error> {
         Err(Error::new(Code::NotAllowed, Span::default(), ""))
+    }
+
+    fn left_out(
+        &self,
+        _: Option<&str>,
+        _: Option<crate::RowPredicate>,
+        _: AsOf,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
+        unreachable!("no statement here asks for it")
     }
 }

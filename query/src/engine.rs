@@ -17,6 +17,7 @@ use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
@@ -372,7 +373,11 @@ fn too_late(text: &str, time_max: Duration) -> QueryError {
 }
 
 /// DataFusion, as little of it as PQL needs: no SQL, no catalogs, no functions by name, one partition.
-fn session() -> SessionState {
+///
+/// Filters are pushed down while the plan is logical. The physical rule that does it once more is left out:
+/// it sees through the columns that `lower::filter` computes and merges what can fail into the filters that
+/// guard it, in front of them.
+pub(crate) fn session() -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(1)
         .with_batch_size(BATCH_ROWS)
@@ -383,5 +388,6 @@ fn session() -> SessionState {
         .with_repartition_sorts(false)
         .with_repartition_windows(false);
     config.options_mut().explain.physical_plan_only = true;
-    SessionStateBuilder::new().with_config(config).build()
+    let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| rule.name() != "FilterPushdown");
+    SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(rules.collect()).build()
 }

@@ -30,7 +30,7 @@ pub(super) struct Computed {
 
 impl Computed {
     /// The function of a part of the tree.
-    pub(super) fn new(expr: Expr, inputs: Vec<Type>) -> Arc<ScalarUDF> {
+    pub(super) fn function(expr: Expr, inputs: Vec<Type>) -> Arc<ScalarUDF> {
         // What can fail is called volatile: the optimizer then neither folds it, nor moves it to where it
         // would see rows that the statement leaves out.
         let volatility = if expr.is_fallible() { Volatility::Volatile } else { Volatility::Immutable };

@@ -40,7 +40,8 @@ fn signed(expr: &Expr, names: Names<'_>, negated: bool) -> Plan {
             let is_and = matches!(expr.kind, Kind::And(_)) != negated;
             let operator = if is_and { Operator::And } else { Operator::Or };
             // Sub-selects are few; the rest may be thousands, and is one part here.
-            let (selects, plain): (Vec<&Expr>, Vec<&Expr>) = parts.iter().partition(|part| part.has_subselect());
+            let (selects, plain): (Vec<&Expr>, Vec<&Expr>) =
+                parts.iter().partition(|part| part.has_subselect());
             let plain: Vec<Expr> = plain.into_iter().cloned().collect();
             let plain = match (&plain[..], &expr.kind) {
                 ([], _) => None,

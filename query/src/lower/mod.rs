@@ -15,9 +15,10 @@ use crate::functions::{Comparison, Op};
 use crate::typed::{Column, Expr, Kind};
 use crate::types::Type;
 use computed::Computed;
-use datafusion::common::Result;
+use datafusion::common::{Column as PlanColumn, Result};
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
-use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, cast, lit};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr as Plan, LogicalPlanBuilder, Operator, binary_expr, cast, lit};
 use std::convert::Infallible;
 
 /// How the columns of a tree are called in the plan below.
@@ -29,8 +30,8 @@ pub(crate) fn lower(expr: &Expr, names: Names<'_>) -> Plan {
         Kind::Column(column) => names(*column, expr.ty),
         Kind::Const(value) => lit(scalar(value, expr.ty)),
         _ if expr.has_subselect() => membership::lower(expr, names),
-        Kind::And(parts) if !rest_is_fallible(parts) => connect(parts, names, Operator::And),
-        Kind::Or(parts) if !rest_is_fallible(parts) => connect(parts, names, Operator::Or),
+        Kind::And(parts) if is_shown(parts) => connect(parts, names, Operator::And),
+        Kind::Or(parts) if is_shown(parts) => connect(parts, names, Operator::Or),
         Kind::Not(operand) => Plan::Not(Box::new(lower(operand, names))),
         Kind::IsNull(operand) => Plan::IsNull(Box::new(lower(operand, names))),
         Kind::InList { operand, items }
@@ -55,17 +56,12 @@ pub(crate) fn lower(expr: &Expr, names: Names<'_>) -> Plan {
     }
 }
 
-/// A WHERE, HAVING or ON as conjuncts. A part that can fail is guarded by what stands left of it: in
+/// The ON of a join as conjuncts. A part that can fail is guarded by what stands left of it: in
 /// `n != 0 AND 1/n > 2` no row with 0 divides, though the optimizer may reorder conjuncts as it likes.
-pub(crate) fn lower_filter(filter: Expr, names: Names<'_>) -> Vec<Plan> {
-    let parts = filter.into_conjuncts();
-    let mut lowered = Vec::with_capacity(parts.len());
+pub(crate) fn lower_on(on: Expr, names: Names<'_>) -> Vec<Plan> {
+    let mut lowered = Vec::new();
     let mut guards: Vec<Expr> = Vec::new();
-    for part in parts {
-        if part.has_subselect() {
-            lowered.push(membership::lower(&part, names));
-            continue;
-        }
+    for part in conjuncts(on) {
         if part.is_fallible() && !guards.is_empty() {
             let (ty, span) = (part.ty, part.span);
             let guarded = guards.iter().cloned().chain([part.clone()]).collect();
@@ -78,13 +74,59 @@ pub(crate) fn lower_filter(filter: Expr, names: Names<'_>) -> Vec<Plan> {
     lowered
 }
 
+/// The column that holds what the part of a filter gives that can fail.
+const VERDICT: &str = "#verdict";
+
+/// A plan's rows for which a WHERE or HAVING is true.
+///
+/// What can fail is looked at last, in the order it was written, and only for rows that the rest keeps. The
+/// optimizer merges filters and pushes them through joins, so it is not given those parts as a filter, but
+/// as a computed column, and filters by that column.
+pub(crate) fn filter(plan: LogicalPlanBuilder, filter: Expr, names: Names<'_>) -> Result<LogicalPlanBuilder> {
+    let (span, ty) = (filter.span, filter.ty);
+    let (fallible, safe): (Vec<Expr>, Vec<Expr>) =
+        conjuncts(filter).into_iter().partition(|part| part.is_fallible() && !part.has_subselect());
+    let mut plan = plan;
+    if let Some(predicate) = conjunction(safe.iter().map(|part| lower(part, names))) {
+        plan = plan.filter(predicate)?;
+    }
+    if fallible.is_empty() {
+        return Ok(plan);
+    }
+    let verdict = match <[Expr; 1]>::try_from(fallible) {
+        Ok([only]) => computed(&only, names),
+        Err(several) => computed(&Expr::new(Kind::And(several), ty, span), names),
+    };
+    let columns: Vec<Plan> = plan.schema().columns().into_iter().map(Plan::Column).collect();
+    plan.project(columns.into_iter().chain([verdict.alias(VERDICT)]))?
+        .filter(Plan::Column(PlanColumn::new_unqualified(VERDICT)))
+}
+
 /// Whether Arrow compares values of this type as PQL does.
 fn is_native(ty: Type) -> bool {
     !matches!(ty, Type::Json | Type::Set | Type::Null)
 }
 
-fn rest_is_fallible(parts: &[Expr]) -> bool {
-    parts.iter().skip(1).any(Expr::is_fallible)
+/// Most parts of one AND or OR that the optimizer is shown. It takes them apart and puts them together again
+/// one inside the other, and some of its walks do not watch their stack: thousands would end the process.
+/// What is more than this is one function of ours.
+const PARTS_SHOWN_MAX: usize = 64;
+
+fn is_shown(parts: &[Expr]) -> bool {
+    parts.len() <= PARTS_SHOWN_MAX && !parts.iter().skip(1).any(Expr::is_fallible)
+}
+
+/// The parts that AND connects; those past [`PARTS_SHOWN_MAX`] as one.
+fn conjuncts(expr: Expr) -> Vec<Expr> {
+    let (ty, span) = (expr.ty, expr.span);
+    let (selects, mut parts): (Vec<Expr>, Vec<Expr>) =
+        expr.into_conjuncts().into_iter().partition(Expr::has_subselect);
+    if parts.len() > PARTS_SHOWN_MAX {
+        let rest = parts.split_off(PARTS_SHOWN_MAX - 1);
+        parts.push(Expr::new(Kind::And(rest), ty, span));
+    }
+    parts.extend(selects);
+    parts
 }
 
 /// A balanced tree, so that a thousand conjuncts are not a thousand levels.
@@ -104,7 +146,7 @@ fn computed(expr: &Expr, names: Names<'_>) -> Plan {
     let numbered = number(expr.clone(), &mut inputs);
     let args = inputs.iter().map(|(column, ty)| names(*column, *ty)).collect();
     let types = inputs.into_iter().map(|(_, ty)| ty).collect();
-    Plan::ScalarFunction(ScalarFunction::new_udf(Computed::new(numbered, types), args))
+    Plan::ScalarFunction(ScalarFunction::new_udf(Computed::function(numbered, types), args))
 }
 
 /// The same expression with its columns numbered by where they stand in `inputs`.
@@ -120,15 +162,4 @@ fn number(mut expr: Expr, inputs: &mut Vec<(Column, Type)>) -> Expr {
     }
     let Ok(expr) = expr.map_children(&mut |child| Ok::<_, Infallible>(number(child, inputs)));
     expr
-}
-
-/// A plan's filter node on these conjuncts, if there are any.
-pub(crate) fn filter(
-    plan: datafusion::logical_expr::LogicalPlanBuilder,
-    conjuncts: Vec<Plan>,
-) -> Result<datafusion::logical_expr::LogicalPlanBuilder> {
-    match datafusion::logical_expr::utils::conjunction(conjuncts) {
-        Some(predicate) => plan.filter(predicate),
-        None => Ok(plan),
-    }
 }

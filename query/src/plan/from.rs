@@ -57,7 +57,7 @@ impl Planner<'_> {
                 is_whole = false;
                 continue;
             };
-            let on = lower::lower_filter(on, &|column, _| scope.plan_column(column, outer));
+            let on = lower::lower_on(on, &|column, _| scope.plan_column(column, outer));
             let kind = match join.kind {
                 JoinKind::Inner => JoinType::Inner,
                 JoinKind::Left => JoinType::Left,

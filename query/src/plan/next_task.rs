@@ -73,12 +73,16 @@ fn plan(
         None => None,
     };
     let names = |column, _: Type| scope.plan_column(column, None);
-    let conjuncts = filter.map_or_else(Vec::new, |filter| lower::lower_filter(filter, &names));
     let visible: Vec<(usize, &ScopeColumn)> = scope.sources[0].visible().collect();
     let columns = visible.iter().map(|(_, column)| OutputColumn { name: column.name.clone(), ty: column.ty });
     // No sort: the rows come best first, by the very comparison that CLAIM goes by, and as few of them as are
     // asked for.
-    let built = lower::filter(LogicalPlanBuilder::from(below), conjuncts)
+    let below = LogicalPlanBuilder::from(below);
+    let kept = match filter {
+        Some(filter) => lower::filter(below, filter, &names),
+        None => Ok(below),
+    };
+    let built = kept
         .and_then(|plan| plan.limit(0, Some(limit)))
         .and_then(|plan| {
             plan.project(

@@ -91,10 +91,4 @@ impl Planner<'_> {
         }
         keys
     }
-
-    /// The same for a sort node.
-    pub(super) fn default_sort(&self, scope: &Scope) -> Vec<SortExpr> {
-        let names = |column: Column, _: Type| scope.plan_column(column, None);
-        self.default_order(scope).iter().map(|key| key.lower(&names)).collect()
-    }
 }

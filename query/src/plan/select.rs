@@ -254,13 +254,13 @@ impl<'a> Planner<'a> {
         };
         let mut plan = LogicalPlanBuilder::from(below);
         if let Some(filter) = parts.filter {
-            plan = lower::filter(plan, lower::lower_filter(filter, &names))?;
+            plan = lower::filter(plan, filter, &names)?;
         }
         if let Some(grouping) = &parts.grouping {
             plan = grouping.build(plan, &names)?;
         }
         if let Some(having) = parts.having {
-            plan = lower::filter(plan, lower::lower_filter(having, &names))?;
+            plan = lower::filter(plan, having, &names)?;
         }
         let columns: Vec<OutputColumn> =
             parts.items.iter().map(|(name, item)| OutputColumn { name: name.clone(), ty: item.ty }).collect();

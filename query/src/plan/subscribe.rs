@@ -15,9 +15,12 @@ use std::fmt;
 use std::sync::Arc;
 use store::{Event, Position};
 
-/// A row predicate over events: true, false or null.
+/// What tells whether an event is wanted: true, false or null.
+pub type EventTest = dyn Fn(&Event) -> Option<bool> + Send + Sync;
+
+/// A row predicate over events.
 #[derive(Clone)]
-pub struct EventFilter(pub Arc<dyn Fn(&Event) -> Option<bool> + Send + Sync>);
+pub struct EventFilter(pub Arc<EventTest>);
 
 impl fmt::Debug for EventFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

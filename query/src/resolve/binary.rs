@@ -274,7 +274,8 @@ impl Resolver<'_> {
 /// Truth values connected by AND or OR. A constant that decides the whole is the whole, wherever it stands;
 /// one that changes nothing is left out.
 fn connected(is_and: bool, mut parts: Vec<Expr>, span: Span) -> Expr {
-    let is = |expr: &Expr, truth: bool| matches!(expr.as_const(), Some(Datum::Bool(known)) if *known == truth);
+    let is =
+        |expr: &Expr, truth: bool| matches!(expr.as_const(), Some(Datum::Bool(known)) if *known == truth);
     if parts.iter().any(|part| is(part, !is_and)) {
         return Expr::constant(Datum::Bool(!is_and), span);
     }

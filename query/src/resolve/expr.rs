@@ -194,10 +194,7 @@ impl Resolver<'_> {
         otherwise: Option<&ast::Expr>,
         span: Span,
     ) -> Option<Expr> {
-        let operand = match operand {
-            Some(operand) => Some(self.expr(operand)),
-            None => None,
-        };
+        let operand = operand.map(|operand| self.expr(operand));
         let mut whens = Vec::with_capacity(branches.len());
         let mut thens = Vec::with_capacity(branches.len() + 1);
         for (when, then) in branches {

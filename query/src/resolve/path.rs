@@ -9,9 +9,9 @@ use grammar::{Code, Error, Span};
 
 /// The column a word after a point names: its case was kept, for it may be a key, but columns go by lower case.
 fn column_of(source: &Source, key: &Ident) -> Option<usize> {
-    source.position(&key.name).or_else(|| {
-        if key.quoted { None } else { source.position(&key.name.to_ascii_lowercase()) }
-    })
+    source
+        .position(&key.name)
+        .or_else(|| if key.quoted { None } else { source.position(&key.name.to_ascii_lowercase()) })
 }
 
 impl Resolver<'_> {

@@ -108,7 +108,8 @@ impl Scope {
         let message = format!("no source or column is called `{}`", ident.name);
         let error = Error::new(Code::UnknownColumn, ident.span, message);
         let sources = self.sources.iter().map(|source| source.name.as_str());
-        let columns = self.sources.iter().flat_map(|source| source.visible().map(|(_, named)| named.name.as_str()));
+        let columns =
+            self.sources.iter().flat_map(|source| source.visible().map(|(_, named)| named.name.as_str()));
         match nearest(&ident.name, sources.clone().chain(columns)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("the sources are {}", sources.collect::<Vec<_>>().join(", "))),

@@ -48,7 +48,7 @@ fn resolve(text: &str) -> Result<Expr, Vec<Error>> {
 }
 
 /// Each row's value, or the codes of the rows that fail.
-fn by_row<'e>(expr: &'e Expr, rows: &Rows) -> Result<Vec<Datum<'static>>, BTreeSet<&'static str>> {
+fn by_row(expr: &Expr, rows: &Rows) -> Result<Vec<Datum<'static>>, BTreeSet<&'static str>> {
     let mut values = Vec::new();
     let mut codes = BTreeSet::new();
     for row in &rows.0 {
@@ -74,7 +74,8 @@ fn a_select_list_and_the_row_evaluator_agree() {
         let list: Vec<String> = texts.iter().enumerate().map(|(n, text)| format!("{text} AS v{n}")).collect();
         let statement = format!("SELECT {} FROM sample", list.join(", "));
         let expected: Vec<_> = exprs.iter().map(|expr| by_row(expr, &rows)).collect();
-        let codes: BTreeSet<&str> = expected.iter().filter_map(|each| each.as_ref().err()).flatten().copied().collect();
+        let codes: BTreeSet<&str> =
+            expected.iter().filter_map(|each| each.as_ref().err()).flatten().copied().collect();
         match Sample(rows).run(&statement) {
             Err(error) => {
                 assert!(codes.contains(error.code.as_str()), "{statement}\n{error:?}\nexpected {codes:?}");

@@ -9,7 +9,7 @@ use crate::types::Type;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionContext;
 use grammar::{Code, Error, Span, ast};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl Sample {
             Err(errors) => panic!("{text}\n{errors:?}"),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        let context = SessionContext::new_with_state(crate::engine::session());
         let batches = runtime
             .block_on(async { context.execute_logical_plan(planned.plan.clone()).await?.collect().await })
             .map_err(|error| {

@@ -84,7 +84,13 @@ impl Writer {
             11 => {
                 let not = self.not();
                 match self.random.below(3) {
-                    0 => format!("({} {not}IN ({}, {}, {}))", self.int(d), self.int(0), self.int(0), self.float(0)),
+                    0 => format!(
+                        "({} {not}IN ({}, {}, {}))",
+                        self.int(d),
+                        self.int(0),
+                        self.int(0),
+                        self.float(0)
+                    ),
                     1 => format!("({} {not}IN ({}, {}))", self.text(d), self.word(), self.text(0)),
                     _ => format!("({} {not}IN ({}, {}))", self.json(), self.word(), self.int(0)),
                 }

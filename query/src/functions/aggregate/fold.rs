@@ -3,7 +3,7 @@
 use super::Aggregate;
 use super::numbers::{Finish, Numbers};
 use super::pick::{Pick, Which};
-use super::sum::{SumFloat, SumWhole};
+use super::sum::Sum;
 use super::words::Words;
 use crate::typed::AggregateCall;
 use crate::types::Type;
@@ -11,7 +11,9 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
+};
 use grammar::Span;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -31,7 +33,7 @@ pub(super) struct Fold {
 }
 
 impl Fold {
-    pub(super) fn new(call: &AggregateCall, input: Type, result: Type) -> Arc<AggregateUDF> {
+    pub(super) fn function(call: &AggregateCall, input: Type, result: Type) -> Arc<AggregateUDF> {
         Arc::new(AggregateUDF::new_from_impl(Self {
             function: call.function,
             input,
@@ -101,10 +103,7 @@ impl AggregateUDFImpl for Fold {
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         Ok(match (self.function, self.finish()) {
             (Aggregate::Collect, _) => Box::new(Words::default()),
-            (Aggregate::Sum, _) if !args.is_distinct && self.input == Type::Float => {
-                Box::new(SumFloat::new(self.span))
-            }
-            (Aggregate::Sum, _) if !args.is_distinct => Box::new(SumWhole::new(self.result, self.span)),
+            (Aggregate::Sum, _) if !args.is_distinct => Box::new(Sum::new(self.result, self.span)),
             (_, Some(finish)) => {
                 Box::new(Numbers::new(finish, args.is_distinct, self.input, self.result, self.span))
             }
@@ -112,15 +111,20 @@ impl AggregateUDFImpl for Fold {
         })
     }
 
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        self.function == Aggregate::Sum && !args.is_distinct
+    }
+
+    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Sum::new(self.result, self.span)))
+    }
+
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name, ty| Arc::new(Field::new(format_state_name(args.name, name), ty, true));
         let list = |ty: DataType| DataType::List(Arc::new(Field::new_list_field(ty, true)));
         Ok(match (self.function, self.finish()) {
             (Aggregate::Collect, _) => vec![field("words", list(DataType::Utf8))],
-            (Aggregate::Sum, _) if !args.is_distinct && self.input == Type::Float => {
-                vec![field("sum", DataType::Float64)]
-            }
-            (Aggregate::Sum, _) if !args.is_distinct => vec![field("sum", SumWhole::STATE)],
+            (Aggregate::Sum, _) if !args.is_distinct => vec![field("sum", Sum::state(self.result))],
             (_, Some(_)) => vec![field("values", list(self.input.arrow()))],
             _ => vec![field("value", self.input.arrow()), field("by", self.by.arrow())],
         })

@@ -63,7 +63,7 @@ pub(crate) fn lower(call: &AggregateCall, args: Vec<Expr>, result: Type) -> Expr
         Aggregate::Min | Aggregate::Any if is_plain => of(min_max::min_udaf(), args, false),
         Aggregate::Max if is_plain => of(min_max::max_udaf(), args, false),
         Aggregate::Avg if input == Type::Float && !call.distinct => of(avg_udaf(), args, false),
-        _ => of(Fold::new(call, input, result), args, call.distinct),
+        _ => of(Fold::function(call, input, result), args, call.distinct),
     }
 }
 

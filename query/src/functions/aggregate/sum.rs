@@ -1,123 +1,216 @@
-//! Sums that fail where they do not fit, instead of wrapping.
+//! Sums that fail where they do not fit, instead of wrapping or becoming infinite.
 
-use super::{super::Fault, one};
+use super::super::Fault;
+use super::one;
 use crate::error::PqlError;
-use crate::eval::Datum;
-use crate::lower::{Reader, scalar};
 use crate::types::Type;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DurationMicrosecondArray, Float64Array,
+    Int64Array,
+};
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type,
+};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::Accumulator;
+use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use grammar::Span;
+use std::ops::AddAssign;
+use std::sync::Arc;
 
-/// Sum of ints or durations. It is kept wide, so that only the whole sum must fit, whatever the order.
+/// Decimal digits of a partial sum: more than any sum of 2^63 ints of 64 bits has.
+const DIGITS: u8 = 38;
+
+/// The sums of groups, or the one sum where there are none.
 #[derive(Debug)]
-pub(super) struct SumWhole {
-    total: Option<i128>,
+pub(super) struct Sum {
+    totals: Totals,
     ty: Type,
     span: Span,
 }
 
-/// Decimal digits of the state: more than any sum of 2^63 ints of 64 bits has.
-const DIGITS: u8 = 38;
-
-impl SumWhole {
-    /// How the state travels between partial aggregates.
-    pub(super) const STATE: DataType = DataType::Decimal128(DIGITS, 0);
-
-    pub(super) fn new(ty: Type, span: Span) -> Self {
-        Self { total: None, ty, span }
-    }
-
-    fn add(&mut self, value: i128) {
-        self.total = Some(self.total.unwrap_or(0) + value);
-    }
-}
-
-impl Accumulator for SumWhole {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let array = one(values, "sum")?;
-        let reader = Reader::new(array, self.ty)?;
-        for row in 0..array.len() {
-            if let Datum::Int(value) | Datum::Duration(value) = reader.get(row) {
-                self.add(value.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let Some(total) = self.total else { return Ok(scalar(&Datum::Null, self.ty)) };
-        let total =
-            i64::try_from(total).map_err(|_| PqlError::wrap(Fault::overflow(self.ty).at(self.span)))?;
-        let total = if self.ty == Type::Duration { Datum::Duration(total) } else { Datum::Int(total) };
-        Ok(scalar(&total, self.ty))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Decimal128(self.total, DIGITS, 0)])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        for total in one(states, "sum")?.as_primitive::<Decimal128Type>().iter().flatten() {
-            self.add(total);
-        }
-        Ok(())
-    }
-}
-
-/// Sum of floats.
+/// A total per group; null where no value came yet.
 #[derive(Debug)]
-pub(super) struct SumFloat {
-    total: Option<f64>,
-    span: Span,
+enum Totals {
+    /// Of ints and durations: kept wide, so that only the whole sum must fit, whatever the order.
+    Whole(Vec<Option<i128>>),
+    Float(Vec<Option<f64>>),
 }
 
-impl SumFloat {
-    pub(super) fn new(span: Span) -> Self {
-        Self { total: None, span }
+impl Sum {
+    pub(super) fn new(ty: Type, span: Span) -> Self {
+        let totals = match ty {
+            Type::Float => Totals::Float(Vec::new()),
+            _ => Totals::Whole(Vec::new()),
+        };
+        Self { totals, ty, span }
+    }
+
+    /// How a sum travels between partial aggregates.
+    pub(super) fn state(ty: Type) -> DataType {
+        match ty {
+            Type::Float => DataType::Float64,
+            _ => DataType::Decimal128(DIGITS, 0),
+        }
+    }
+
+    /// Adds a column of values, or of partial sums, each to its group.
+    fn add(&mut self, array: &ArrayRef, groups: impl Groups) {
+        match (&mut self.totals, array.data_type()) {
+            (Totals::Whole(totals), DataType::Int64) => {
+                add(totals, array.as_primitive::<Int64Type>().iter().map(widen), groups);
+            }
+            (Totals::Whole(totals), DataType::Duration(_)) => {
+                add(totals, array.as_primitive::<DurationMicrosecondType>().iter().map(widen), groups);
+            }
+            (Totals::Whole(totals), DataType::Decimal128(..)) => {
+                add(totals, array.as_primitive::<Decimal128Type>().iter(), groups);
+            }
+            (Totals::Float(totals), DataType::Float64) => {
+                add(totals, array.as_primitive::<Float64Type>().iter(), groups);
+            }
+            // An argument that is always null.
+            _ => {}
+        }
+    }
+
+    /// Makes room for so many groups.
+    fn grow(&mut self, groups: usize) {
+        match &mut self.totals {
+            Totals::Whole(totals) => totals.resize(groups, None),
+            Totals::Float(totals) => totals.resize(groups, None),
+        }
+    }
+
+    /// The sums of the first groups.
+    fn sums(&mut self, emit: EmitTo) -> Result<ArrayRef> {
+        let overflow = || PqlError::wrap(Fault::overflow(self.ty).at(self.span));
+        match &mut self.totals {
+            Totals::Whole(totals) => {
+                let fits = |total: i128| i64::try_from(total).map_err(|_| overflow());
+                let sums = emit.take_needed(totals).into_iter().map(|total| total.map(fits).transpose());
+                let sums = sums.collect::<Result<Vec<Option<i64>>>>()?;
+                Ok(match self.ty {
+                    Type::Duration => Arc::new(DurationMicrosecondArray::from(sums)),
+                    _ => Arc::new(Int64Array::from(sums)),
+                })
+            }
+            Totals::Float(totals) => {
+                let sums = emit.take_needed(totals);
+                if sums.iter().flatten().any(|sum| !sum.is_finite()) {
+                    return Err(overflow());
+                }
+                // −0.0 becomes 0.0, as everywhere.
+                Ok(Arc::new(sums.into_iter().map(|sum| sum.map(|sum| sum + 0.0)).collect::<Float64Array>()))
+            }
+        }
+    }
+
+    /// The partial sums of the first groups.
+    fn partial(&mut self, emit: EmitTo) -> Result<ArrayRef> {
+        Ok(match &mut self.totals {
+            Totals::Whole(totals) => {
+                let sums = Decimal128Array::from(emit.take_needed(totals));
+                Arc::new(sums.with_precision_and_scale(DIGITS, 0)?)
+            }
+            Totals::Float(totals) => Arc::new(Float64Array::from(emit.take_needed(totals))),
+        })
     }
 }
 
-impl Accumulator for SumFloat {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let array = one(values, "sum")?;
-        let reader = Reader::new(array, Type::Float)?;
-        for row in 0..array.len() {
-            if let Datum::Float(value) = reader.get(row) {
-                self.total = Some(self.total.unwrap_or(0.0) + value);
-            }
+fn widen(value: Option<i64>) -> Option<i128> {
+    value.map(i128::from)
+}
+
+/// Which group a row belongs to; none if it is filtered out.
+trait Groups: Fn(usize) -> Option<usize> {}
+
+impl<F: Fn(usize) -> Option<usize>> Groups for F {}
+
+fn add<T: AddAssign + Copy>(
+    totals: &mut [Option<T>],
+    values: impl Iterator<Item = Option<T>>,
+    groups: impl Groups,
+) {
+    for (row, value) in values.enumerate() {
+        let (Some(value), Some(group)) = (value, groups(row)) else { continue };
+        match &mut totals[group] {
+            Some(total) => *total += value,
+            none => *none = Some(value),
         }
+    }
+}
+
+impl Accumulator for Sum {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.grow(1);
+        self.add(one(values, "sum")?, |_| Some(0));
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let Some(total) = self.total else { return Ok(ScalarValue::Float64(None)) };
-        let total =
-            Datum::float(total).ok_or_else(|| PqlError::wrap(Fault::overflow(Type::Float).at(self.span)))?;
-        Ok(scalar(&total, Type::Float))
+        self.grow(1);
+        ScalarValue::try_from_array(&self.sums(EmitTo::All)?, 0)
+    }
+
+    fn size(&self) -> usize {
+        GroupsAccumulator::size(self)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.grow(1);
+        Ok(vec![ScalarValue::try_from_array(&self.partial(EmitTo::All)?, 0)?])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        Accumulator::update_batch(self, states)
+    }
+}
+
+impl GroupsAccumulator for Sum {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        groups: &[usize],
+        filter: Option<&BooleanArray>,
+        count: usize,
+    ) -> Result<()> {
+        self.grow(count);
+        let is_kept = |row| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+        self.add(one(values, "sum")?, |row| is_kept(row).then(|| groups[row]));
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
+        self.sums(emit)
+    }
+
+    fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.partial(emit)?])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> Result<()> {
+        GroupsAccumulator::update_batch(self, states, groups, None, count)
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        let values = one(values, "sum")?;
+        let mut each = Self::new(self.ty, self.span);
+        let groups: Vec<usize> = (0..values.len()).collect();
+        GroupsAccumulator::update_batch(
+            &mut each,
+            std::slice::from_ref(values),
+            &groups,
+            filter,
+            values.len(),
+        )?;
+        GroupsAccumulator::state(&mut each, EmitTo::All)
     }
 
     fn size(&self) -> usize {
         size_of_val(self)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Float64(self.total)])
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        // Partial sums that overflowed are infinite and must stay so: the reader would call them null.
-        for total in
-            one(states, "sum")?.as_primitive::<datafusion::arrow::datatypes::Float64Type>().iter().flatten()
-        {
-            self.total = Some(self.total.unwrap_or(0.0) + total);
-        }
-        Ok(())
+            + match &self.totals {
+                Totals::Whole(totals) => totals.capacity() * size_of::<Option<i128>>(),
+                Totals::Float(totals) => totals.capacity() * size_of::<Option<f64>>(),
+            }
     }
 }

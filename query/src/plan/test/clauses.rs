@@ -3,12 +3,12 @@ use serde_json::json;
 
 #[test]
 fn rows_come_by_key_and_columns_as_asked() {
-    check("SELECT id, status FROM tasks", "id | status\n'a' | 'completed'\n'b' | 'open'\n'c' | 'open'\n'd' | 'blocked'");
-    check("SELECT position FROM events WHERE position < 4", "position\n1\n2\n3");
     check(
-        "SELECT id, from_position FROM tasks HISTORY",
-        "id | from_position\n'a' | 2\n'a' | 6\n'b' | 3",
+        "SELECT id, status FROM tasks",
+        "id | status\n'a' | 'completed'\n'b' | 'open'\n'c' | 'open'\n'd' | 'blocked'",
     );
+    check("SELECT position FROM events WHERE position < 4", "position\n1\n2\n3");
+    check("SELECT id, from_position FROM tasks HISTORY", "id | from_position\n'a' | 2\n'a' | 6\n'b' | 3");
 }
 
 #[test]
@@ -18,9 +18,15 @@ fn columns_are_named_as_written_and_numbered_when_repeated() {
         "t.id | T.ID | id | id_2 | count(*)\n'a' | 'a' | 'a' | 'a' | 1",
     );
     check("SELECT priority+1, priority AS p FROM tasks WHERE id = 'a'", "priority+1 | p\n2 | 1");
-    check("SELECT r.*, r.id FROM relationships r LIMIT 1", "id | from_task_id | to_task_id | type | metadata | created_at | r.id
-        'r1' | 'a' | 'd' | 'blocks' | null | null | 'r1'");
-    check("SELECT payload.duration_ms AS d, event_type FROM events LIMIT 1", "d | event_type\njson 10 | 'TaskUpdated'");
+    check(
+        "SELECT r.*, r.id FROM relationships r LIMIT 1",
+        "id | from_task_id | to_task_id | type | metadata | created_at | r.id
+        'r1' | 'a' | 'd' | 'blocks' | null | null | 'r1'",
+    );
+    check(
+        "SELECT payload.duration_ms AS d, event_type FROM events LIMIT 1",
+        "d | event_type\njson 10 | 'TaskUpdated'",
+    );
 }
 
 #[test]
@@ -45,12 +51,18 @@ fn group_by_having() {
         "s | sum(priority)\n'BLOCKED' | 0\n'COMPLETED' | 1\n'OPEN' | -2",
     );
     // A name is a column first, then an alias.
-    check("SELECT lower(class) AS status, count(*) AS n FROM tasks GROUP BY status, class HAVING n > 1", "status | n");
+    check(
+        "SELECT lower(class) AS status, count(*) AS n FROM tasks GROUP BY status, class HAVING n > 1",
+        "status | n",
+    );
     check(
         "SELECT metadata.n AS n, count(*) AS c FROM tasks GROUP BY n",
         "n | c\njson 1 | 1\njson 2.5 | 1\njson \"1\" | 1\nnull | 1",
     );
-    check("SELECT caps, count(*) AS c FROM tasks GROUP BY caps ORDER BY caps LIMIT 2", "caps | c\n{} | 1\n{c++,rust} | 1");
+    check(
+        "SELECT caps, count(*) AS c FROM tasks GROUP BY caps ORDER BY caps LIMIT 2",
+        "caps | c\n{} | 1\n{c++,rust} | 1",
+    );
     check(
         "SELECT bucket(5m, time) AS b, type, count(*) AS n FROM events WHERE time > ago(7d) GROUP BY b, type ORDER BY b",
         "b | type | n
@@ -61,7 +73,10 @@ fn group_by_having() {
          2026-01-19T12:10:00Z | 'RunFailed' | 1
          2026-01-19T12:10:00Z | 'TaskUpdated' | 1",
     );
-    check("SELECT CASE WHEN count(*) = 0 THEN null ELSE 10 / count(*) END AS x FROM tasks WHERE id = 'none'", "x\nnull");
+    check(
+        "SELECT CASE WHEN count(*) = 0 THEN null ELSE 10 / count(*) END AS x FROM tasks WHERE id = 'none'",
+        "x\nnull",
+    );
     check("SELECT count(*) * 2 + sum(priority) AS x FROM tasks", "x\n7");
 }
 
@@ -113,7 +128,10 @@ fn joins() {
         "SELECT t.id, e.position FROM tasks t JOIN events e ON e.data.duration_ms = t.attempts * 10",
         "t.id | e.position\n'b' | 1\n'c' | 3",
     );
-    check("SELECT a.id, b.id FROM tasks a JOIN tasks b ON a.priority < b.priority AND b.id = 'a'", "a.id | b.id\n'b' | 'a'\n'c' | 'a'\n'd' | 'a'");
+    check(
+        "SELECT a.id, b.id FROM tasks a JOIN tasks b ON a.priority < b.priority AND b.id = 'a'",
+        "a.id | b.id\n'b' | 'a'\n'c' | 'a'\n'd' | 'a'",
+    );
 }
 
 #[test]
@@ -124,32 +142,80 @@ fn with_and_sub_selects_in_from() {
         "p.id | o.priority\n'c' | -2",
     );
     check("SELECT x.id FROM (SELECT id FROM tasks ORDER BY priority) x", "x.id\n'c'\n'b'\n'd'\n'a'");
-    check("SELECT id FROM (SELECT id, priority FROM tasks ORDER BY priority LIMIT 2) x ORDER BY id", "id\n'b'\n'c'");
-    check("SELECT s, n FROM (SELECT status AS s, count(*) AS n FROM tasks GROUP BY s) g WHERE n > 1", "s | n\n'open' | 2");
-    check("SELECT * FROM (SELECT DISTINCT metadata.n AS n FROM tasks) g", "n\njson 1\njson 2.5\njson \"1\"\nnull");
-    check("SELECT n.a FROM (SELECT metadata AS n FROM tasks WHERE id = 'a') q JOIN (SELECT id AS a FROM tasks) n ON n.a = 'b'", "n.a\n'b'");
+    check(
+        "SELECT id FROM (SELECT id, priority FROM tasks ORDER BY priority LIMIT 2) x ORDER BY id",
+        "id\n'b'\n'c'",
+    );
+    check(
+        "SELECT s, n FROM (SELECT status AS s, count(*) AS n FROM tasks GROUP BY s) g WHERE n > 1",
+        "s | n\n'open' | 2",
+    );
+    check(
+        "SELECT * FROM (SELECT DISTINCT metadata.n AS n FROM tasks) g",
+        "n\njson 1\njson 2.5\njson \"1\"\nnull",
+    );
+    check(
+        "SELECT n.a FROM (SELECT metadata AS n FROM tasks WHERE id = 'a') q JOIN (SELECT id AS a FROM tasks) n ON n.a = 'b'",
+        "n.a\n'b'",
+    );
 }
 
 #[test]
 fn in_and_exists_with_selects() {
-    check("SELECT id FROM tasks WHERE id IN (SELECT to_task_id FROM relationships WHERE type = 'blocks')", "id\n'd'");
+    check(
+        "SELECT id FROM tasks WHERE id IN (SELECT to_task_id FROM relationships WHERE type = 'blocks')",
+        "id\n'd'",
+    );
     check("SELECT id FROM tasks WHERE id NOT IN (SELECT to_task_id FROM relationships)", "id\n'a'\n'b'");
     // A null in the list: nothing is known not to be in it.
     check("SELECT id FROM tasks WHERE id NOT IN (SELECT from_task_id FROM relationships)", "id");
-    check("SELECT id FROM tasks WHERE id = 'a' OR id NOT IN (SELECT from_task_id FROM relationships)", "id\n'a'");
-    check("SELECT id FROM tasks WHERE id = 'b' OR id NOT IN (SELECT from_task_id FROM relationships WHERE id < 'r4')", "id\n'b'\n'c'\n'd'");
-    check("SELECT id FROM tasks WHERE NOT (id = 'c' OR id IN (SELECT from_task_id FROM relationships WHERE id < 'r4'))", "id\n'd'");
+    check(
+        "SELECT id FROM tasks WHERE id = 'a' OR id NOT IN (SELECT from_task_id FROM relationships)",
+        "id\n'a'",
+    );
+    check(
+        "SELECT id FROM tasks WHERE id = 'b' OR id NOT IN (SELECT from_task_id FROM relationships WHERE id < 'r4')",
+        "id\n'b'\n'c'\n'd'",
+    );
+    check(
+        "SELECT id FROM tasks WHERE NOT (id = 'c' OR id IN (SELECT from_task_id FROM relationships WHERE id < 'r4'))",
+        "id\n'd'",
+    );
     check("SELECT id FROM tasks WHERE owner_agent_id NOT IN (SELECT id FROM relationships)", "id\n'a'");
-    check("SELECT id FROM tasks WHERE owner_agent_id NOT IN (SELECT id FROM relationships WHERE false)", "id\n'a'\n'b'\n'c'\n'd'");
-    check("SELECT id FROM tasks WHERE EXISTS (SELECT id FROM relationships WHERE type = 'blocks')", "id\n'a'\n'b'\n'c'\n'd'");
+    check(
+        "SELECT id FROM tasks WHERE owner_agent_id NOT IN (SELECT id FROM relationships WHERE false)",
+        "id\n'a'\n'b'\n'c'\n'd'",
+    );
+    check(
+        "SELECT id FROM tasks WHERE EXISTS (SELECT id FROM relationships WHERE type = 'blocks')",
+        "id\n'a'\n'b'\n'c'\n'd'",
+    );
     check("SELECT id FROM tasks WHERE NOT EXISTS (SELECT id FROM relationships WHERE type = 'blocks')", "id");
-    check("SELECT id FROM tasks t WHERE EXISTS (SELECT r.id FROM relationships r WHERE r.to_task_id = t.id)", "id\n'c'\n'd'");
-    check("SELECT id FROM tasks t WHERE id = 'a' OR NOT EXISTS (SELECT r.id FROM relationships r WHERE r.to_task_id = t.id)", "id\n'a'\n'b'");
-    check("SELECT id FROM tasks t WHERE id IN (SELECT r.to_task_id FROM relationships r WHERE r.from_task_id = 'a' AND t.priority = 0)", "id\n'd'");
-    check("SELECT id FROM tasks t WHERE id NOT IN (SELECT r.to_task_id FROM relationships r WHERE t.priority = 0)", "id\n'a'\n'b'\n'c'");
-    check("SELECT id FROM tasks WHERE metadata.s IN (SELECT metadata.s FROM tasks WHERE id < 'b')", "id\n'a'");
+    check(
+        "SELECT id FROM tasks t WHERE EXISTS (SELECT r.id FROM relationships r WHERE r.to_task_id = t.id)",
+        "id\n'c'\n'd'",
+    );
+    check(
+        "SELECT id FROM tasks t WHERE id = 'a' OR NOT EXISTS (SELECT r.id FROM relationships r WHERE r.to_task_id = t.id)",
+        "id\n'a'\n'b'",
+    );
+    check(
+        "SELECT id FROM tasks t WHERE id IN (SELECT r.to_task_id FROM relationships r WHERE r.from_task_id = 'a' AND t.priority = 0)",
+        "id\n'd'",
+    );
+    check(
+        "SELECT id FROM tasks t WHERE id NOT IN (SELECT r.to_task_id FROM relationships r WHERE t.priority = 0)",
+        "id\n'a'\n'b'\n'c'",
+    );
+    check(
+        "SELECT id FROM tasks WHERE metadata.s IN (SELECT metadata.s FROM tasks WHERE id < 'b')",
+        "id\n'a'",
+    );
     check("SELECT id FROM tasks WHERE id IN (SELECT id FROM tasks ORDER BY priority LIMIT 1)", "id\n'c'");
-    check("SELECT status FROM tasks GROUP BY status HAVING status IN (SELECT 'open' AS s FROM tasks)", "status\n'open'");
+    check(
+        "SELECT status FROM tasks GROUP BY status HAVING status IN (SELECT 'open' AS s FROM tasks)",
+        "status\n'open'",
+    );
 }
 
 #[test]
@@ -158,7 +224,10 @@ fn next_task_comes_best_first() {
     let first = super::answer("SELECT next_task WHERE caps ⊆ {rust, sql}", &serde_json::Value::Null);
     assert!(first.lines().nth(1).unwrap().starts_with("'n2' |"), "{first}");
     assert_eq!(first.lines().count(), 2);
-    let all = super::answer("SELECT next_task FOR 'agent-7' WHERE class != 'critical' LIMIT 9", &serde_json::Value::Null);
+    let all = super::answer(
+        "SELECT next_task FOR 'agent-7' WHERE class != 'critical' LIMIT 9",
+        &serde_json::Value::Null,
+    );
     assert_eq!(all.lines().count(), 3, "{all}");
 }
 
@@ -170,10 +239,22 @@ fn claims() {
         "agent-7 Some(900000) 1",
     );
     check("CLAIM next_task FOR 'x' LIMIT 5", "x None 5");
-    check("CLAIM next_task FOR 'x' LEASE 1ms LIMIT 500", "not_allowed «1ms» a lease lasts from 1s to 24h\nnot_allowed «500» a claim takes from 1 to 100 tasks");
-    check("CLAIM next_task FOR 'x' WHERE created_at < now()", "not_allowed «now()» a row predicate does not know the time: it means the same whenever it is asked (pass the moment as a parameter)");
-    check("CLAIM next_task FOR 'x' WHERE count(*) > 1", "not_allowed «count(*)» the aggregate `count` cannot stand in a row predicate");
-    check("CLAIM next_task FOR 'x' WHERE id IN (SELECT id FROM tasks)", "not_allowed «id IN (SELECT id FROM tasks)» a row predicate looks at one row: it cannot hold a sub-select");
+    check(
+        "CLAIM next_task FOR 'x' LEASE 1ms LIMIT 500",
+        "not_allowed «1ms» a lease lasts from 1s to 24h\nnot_allowed «500» a claim takes from 1 to 100 tasks",
+    );
+    check(
+        "CLAIM next_task FOR 'x' WHERE created_at < now()",
+        "not_allowed «now()» a row predicate does not know the time: it means the same whenever it is asked (pass the moment as a parameter)",
+    );
+    check(
+        "CLAIM next_task FOR 'x' WHERE count(*) > 1",
+        "not_allowed «count(*)» the aggregate `count` cannot stand in a row predicate",
+    );
+    check(
+        "CLAIM next_task FOR 'x' WHERE id IN (SELECT id FROM tasks)",
+        "not_allowed «id IN (SELECT id FROM tasks)» a row predicate looks at one row: it cannot hold a sub-select",
+    );
 }
 
 #[test]
@@ -183,10 +264,19 @@ fn subscriptions() {
         "After(Position(1200)) types Some({\"LeaseExpired\", \"TaskStatusChanged\"}) streams None tags {\"project:p1\"}",
     );
     check("SUBSCRIBE events", "Now types None streams None tags {}");
-    check("SUBSCRIBE events WHERE stream = 's' AND 'x' IN tags FROM START", "Beginning types None streams Some({\"s\"}) tags {\"x\"}");
+    check(
+        "SUBSCRIBE events WHERE stream = 's' AND 'x' IN tags FROM START",
+        "Beginning types None streams Some({\"s\"}) tags {\"x\"}",
+    );
     check("SUBSCRIBE events WHERE type = 'a' OR stream = 's'", "Now types None streams None tags {}");
-    check("SUBSCRIBE tasks", "not_allowed «tasks» subscriptions to `tasks` are not part of this version (subscribe to events, whose types tell what changed)");
-    check("SUBSCRIBE (SELECT id FROM tasks)", "not_allowed «SELECT id FROM tasks» subscriptions to a select are not part of this version (subscribe to events)");
+    check(
+        "SUBSCRIBE tasks",
+        "not_allowed «tasks» subscriptions to `tasks` are not part of this version (subscribe to events, whose types tell what changed)",
+    );
+    check(
+        "SUBSCRIBE (SELECT id FROM tasks)",
+        "not_allowed «SELECT id FROM tasks» subscriptions to a select are not part of this version (subscribe to events)",
+    );
 }
 
 #[test]
@@ -200,6 +290,9 @@ fn tables_and_columns_are_described() {
 
 #[test]
 fn what_comes_later_is_refused_plainly() {
-    check("CREATE PROJECTION p AS SELECT type FROM events", "not_allowed «CREATE PROJECTION p AS SELECT type FROM events» CREATE PROJECTION is not part of this version");
+    check(
+        "CREATE PROJECTION p AS SELECT type FROM events",
+        "not_allowed «CREATE PROJECTION p AS SELECT type FROM events» CREATE PROJECTION is not part of this version",
+    );
     check("DROP PROJECTION p", "not_allowed «DROP PROJECTION p» DROP PROJECTION is not part of this version");
 }

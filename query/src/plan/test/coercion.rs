@@ -42,7 +42,10 @@ fn json_against_json_compares_equal_kinds() {
          metadata.deep != metadata.deep => false
          metadata.s = metadata.none => null",
     );
-    super::check("SELECT a.id, b.id FROM tasks a JOIN tasks b ON a.metadata.n < b.metadata.n", "a.id | b.id\n'a' | 'c'");
+    super::check(
+        "SELECT a.id, b.id FROM tasks a JOIN tasks b ON a.metadata.n < b.metadata.n",
+        "a.id | b.id\n'a' | 'c'",
+    );
 }
 
 #[test]
@@ -56,10 +59,18 @@ fn whole_numbers_are_compared_exactly() {
 
 #[test]
 fn parameters_are_values() {
-    check_with("SELECT id FROM tasks WHERE status = $1 AND created_at < $2", &json!(["open", "2026-01-03T00:00:00Z"]), "id\n'b'");
+    check_with(
+        "SELECT id FROM tasks WHERE status = $1 AND created_at < $2",
+        &json!(["open", "2026-01-03T00:00:00Z"]),
+        "id\n'b'",
+    );
     check_with("SELECT id FROM tasks WHERE caps ⊆ $caps", &json!({"caps": ["sql"]}), "id\n'b'\n'c'");
     check_with("SELECT id FROM tasks WHERE status = $s", &json!({"s": null}), "id");
-    check_with("SELECT $a AS a, $b AS b, $c AS c FROM tasks LIMIT 1", &json!({"a": 1.5, "b": true, "c": "'; DROP"}), "a | b | c\n1.5 | true | ''; DROP'");
+    check_with(
+        "SELECT $a AS a, $b AS b, $c AS c FROM tasks LIMIT 1",
+        &json!({"a": 1.5, "b": true, "c": "'; DROP"}),
+        "a | b | c\n1.5 | true | ''; DROP'",
+    );
     check_with("SELECT id FROM tasks WHERE title MATCHES $p", &json!({"p": "^G"}), "id\n'c'");
 }
 
@@ -105,7 +116,10 @@ fn types_that_do_not_meet() {
     is_refused("title = 1", "(write it in quotes)");
     is_refused("caps = 'rust'", "(write a set: {rust})");
     is_refused("title = caps", "(a text is compared with a set by IN: 'x' IN set)");
-    is_refused("created_at > 'yesterday'", "'yesterday' is no time (write a time like '2026-01-19T14:25:00Z')");
+    is_refused(
+        "created_at > 'yesterday'",
+        "'yesterday' is no time (write a time like '2026-01-19T14:25:00Z')",
+    );
     is_refused("age(created_at) > '7d'", "(write a duration like 15m, without quotes)");
     is_refused("caps ⊆ 'rust'", "expected a set like {rust, sql} after ⊆");
     is_refused("priority ∈ caps", "the members of sets are texts, found an int");

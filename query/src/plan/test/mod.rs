@@ -17,7 +17,7 @@ use crate::tables::{self, TableSchema};
 use crate::types::Type;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionContext;
 use grammar::ast::{Moment, MomentKind};
 use grammar::{Code, Error};
 use serde_json::{Value as Json, json};
@@ -226,21 +226,24 @@ fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
             )]);
         }
     };
-    let mut lines = vec![
-        planned.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(" | "),
-    ];
+    let mut lines =
+        vec![planned.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(" | ")];
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
-    let batches = runtime.block_on(async {
-        context.execute_logical_plan(planned.plan.clone()).await?.collect().await
-    });
+    let context = SessionContext::new_with_state(crate::engine::session());
+    let batches =
+        runtime.block_on(async { context.execute_logical_plan(planned.plan.clone()).await?.collect().await });
     let batches = batches.map_err(|error| match crate::error::runtime_error(&error) {
         Some(error) => vec![super::named(error, statement)],
         None => panic!("{statement}\n{}\n{error}", planned.plan.display_indent()),
     })?;
     for batch in batches {
-        let names: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
-        assert_eq!(names, planned.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(), "{statement}");
+        let names: Vec<&str> =
+            batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(
+            names,
+            planned.columns.iter().map(|column| &*column.name).collect::<Vec<_>>(),
+            "{statement}"
+        );
         let readers: Vec<Reader> = batch
             .columns()
             .iter()
@@ -267,7 +270,8 @@ fn check(statement: &str, expected: &str) {
 /// The same with parameters.
 #[track_caller]
 fn check_with(statement: &str, params: &Json, expected: &str) {
-    let trim = |text: &str| text.trim().lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n");
+    let trim =
+        |text: &str| text.trim().lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n");
     let (found, expected) = (trim(&answer(statement, params)), trim(expected));
     assert!(found == expected, "{statement}\n--- expected\n{expected}\n--- found\n{found}\n");
 }

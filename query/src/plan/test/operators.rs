@@ -95,7 +95,10 @@ fn arithmetic_never_gives_a_wrong_number() {
     );
     // Of no row, nothing fails.
     check("SELECT 1 / 0 FROM tasks WHERE id = 'none'", "1 / 0");
-    check("SELECT sum(9223372036854775807 - 0 * priority) FROM tasks", "overflow «sum(9223372036854775807 - 0 * priority)» the result does not fit an int in `sum(9223372036854775807 - 0 * priority)`");
+    check(
+        "SELECT sum(9223372036854775807 - 0 * priority) FROM tasks",
+        "overflow «sum(9223372036854775807 - 0 * priority)» the result does not fit an int in `sum(9223372036854775807 - 0 * priority)`",
+    );
 }
 
 #[test]
@@ -110,10 +113,19 @@ fn guards_hold() {
          CASE WHEN true THEN 1 ELSE 1 / 0 END => 1",
     );
     check("SELECT id FROM tasks WHERE attempts != 0 AND 6 / attempts = 2", "id\n'c'");
-    check("SELECT id FROM tasks WHERE attempts != 0 AND status = 'open' AND 6 / attempts > 2 AND 6 / attempts < 9", "id\n'b'");
+    check(
+        "SELECT id FROM tasks WHERE attempts != 0 AND status = 'open' AND 6 / attempts > 2 AND 6 / attempts < 9",
+        "id\n'b'",
+    );
     check("SELECT sum(CASE WHEN attempts = 0 THEN 0 ELSE 6 / attempts END) AS s FROM tasks", "s\n8");
-    check("SELECT id FROM tasks ORDER BY CASE WHEN attempts = 0 THEN 9 ELSE 6 / attempts END", "id\n'c'\n'b'\n'a'\n'd'");
-    check("SELECT count(*) FROM tasks WHERE CASE WHEN attempts = 0 THEN false ELSE 6 / attempts > 2 END", "count(*)\n1");
+    check(
+        "SELECT id FROM tasks ORDER BY CASE WHEN attempts = 0 THEN 9 ELSE 6 / attempts END",
+        "id\n'c'\n'b'\n'a'\n'd'",
+    );
+    check(
+        "SELECT count(*) FROM tasks WHERE CASE WHEN attempts = 0 THEN false ELSE 6 / attempts > 2 END",
+        "count(*)\n1",
+    );
     check(
         "SELECT t.id FROM tasks t JOIN runs r ON r.task_id = t.id WHERE r.duration_ms > 0 AND 10 / (r.duration_ms - 500) < 1 AND t.id = 'a'",
         "t.id\n'a'\n'a'",
@@ -233,10 +245,16 @@ fn json_paths() {
          bool(metadata.deep.k[1].x) => true
          time(metadata.s) => null",
     );
-    check("SELECT id, metadata.s AS s, time(metadata.t) AS t FROM tasks WHERE id IN ('b', 'c')", "id | s | t
+    check(
+        "SELECT id, metadata.s AS s, time(metadata.t) AS t FROM tasks WHERE id IN ('b', 'c')",
+        "id | s | t
         'b' | null | 2026-01-19T11:00:00Z
-        'c' | json \"zwei\" | null");
-    check("SELECT id, int(metadata.n) AS n FROM tasks", "id | n\n'a' | 1\n'b' | null\n'c' | null\n'd' | null");
+        'c' | json \"zwei\" | null",
+    );
+    check(
+        "SELECT id, int(metadata.n) AS n FROM tasks",
+        "id | n\n'a' | 1\n'b' | null\n'c' | null\n'd' | null",
+    );
 }
 
 #[test]
@@ -248,5 +266,45 @@ fn case() {
          CASE WHEN null THEN 1 ELSE 2 END => 2
          CASE WHEN false THEN created_at ELSE '2026-01-01T00:00:00Z' END => 2026-01-01T00:00:00Z
          CASE WHEN true THEN metadata.n ELSE 7 END => 1",
+    );
+}
+
+#[test]
+fn guards_hold_across_selects_and_joins() {
+    check(
+        "SELECT id FROM (SELECT id, attempts FROM tasks WHERE attempts != 0) q WHERE 6 / attempts = 2",
+        "id\n'c'",
+    );
+    check(
+        "WITH q AS (SELECT id, 6 / attempts AS x FROM tasks WHERE attempts != 0) SELECT id FROM q WHERE x = 2",
+        "id\n'c'",
+    );
+    check(
+        "SELECT id FROM (SELECT id, attempts FROM tasks WHERE attempts != 0) q ORDER BY 6 / attempts",
+        "id\n'c'\n'b'",
+    );
+    check(
+        "SELECT attempts, 6 / attempts AS x FROM tasks WHERE attempts != 0 AND status = 'open' AND title != ''",
+        "attempts | x\n1 | 6\n3 | 2",
+    );
+    check(
+        "SELECT attempts, count(*) AS n FROM tasks GROUP BY attempts HAVING attempts > 0 AND 6 / attempts > 2",
+        "attempts | n\n1 | 1",
+    );
+    check(
+        "SELECT a.id FROM tasks a JOIN relationships r ON r.to_task_id = a.id AND r.type = 'parent_of' WHERE 6 / a.attempts = 2",
+        "a.id\n'c'",
+    );
+    check(
+        "SELECT a.id FROM tasks a JOIN relationships r ON r.to_task_id = a.id WHERE a.attempts > 0 AND 6 / a.attempts = 2",
+        "a.id\n'c'",
+    );
+    check(
+        "SELECT id FROM tasks WHERE attempts > 0 AND id IN (SELECT to_task_id FROM relationships) AND 6 / attempts = 2",
+        "id\n'c'",
+    );
+    check(
+        "SELECT id FROM (SELECT id, attempts FROM tasks ORDER BY attempts DESC LIMIT 2) q WHERE 6 / attempts = 2",
+        "id\n'c'",
     );
 }

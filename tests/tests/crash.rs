@@ -213,6 +213,102 @@ async fn verify(client: &Client, notes: &[Acknowledged], when: &str) {
     assert_eq!(client.head().await, head, "{when}: looking changes nothing");
 }
 
+/// Events of one bulk append.
+const BULK: usize = 500;
+
+/// The body and answer of each bulk append that was acknowledged.
+type Bulk = Arc<Mutex<Vec<(Value, Value)>>>;
+
+async fn write_in_bulk(client: Client, mut seed: Seed, writer: usize, acknowledged: Bulk) {
+    loop {
+        let events: Vec<Value> = (0..BULK)
+            .map(|n| {
+                let tags = [format!("mod3:{}", n % 3), format!("writer:{writer}"), "bulk".into(), format!("n:{n}")];
+                json!({ "id": seed.ulid(), "type": format!("Bulk{}", n % 5), "data": { "n": n }, "tags": tags })
+            })
+            .collect();
+        let append =
+            json!({ "stream": format!("bulk{writer}"), "expected_revision": "any", "events": events });
+        let body = json!({ "appends": [append] });
+        let Some(answer) = client.try_send(client.request("POST", "/append").json(&body)).await else {
+            return;
+        };
+        let data = answer.data();
+        acknowledged.lock().unwrap().push((body, data));
+    }
+}
+
+/// So many events that indexes and views go to disk in the background, and the kill comes at any point of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_while_views_go_to_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut seed = Seed::new();
+    let mut server = Server::start(dir.path());
+    let acknowledged: Bulk = Arc::default();
+    for round in 0..size("AGENTPM_BULK_KILLS", 4) {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let seed = seed.fork((round * 4 + writer) as u64);
+                tokio::spawn(write_in_bulk(server.client(), seed, writer, acknowledged.clone()))
+            })
+            .collect();
+        let enough = acknowledged.lock().unwrap().len() + seed.below(25..45);
+        agentpm_tests::wait::until("enough was written", std::time::Duration::from_secs(120), || {
+            let reached = acknowledged.lock().unwrap().len() >= enough;
+            async move { reached.then_some(()) }
+        })
+        .await;
+        server.kill9();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        server = server.restart();
+        let client = server.client();
+        let (body, answer) = acknowledged.lock().unwrap().last().cloned().unwrap();
+        let head = client.head().await;
+        assert!(answer["last_position"].as_u64().unwrap() <= head, "kill {round}: head is {head}: {answer}");
+        assert_eq!(client.post("/append", body).await.data(), answer, "kill {round}: the same answer again");
+        assert_eq!(client.head().await, head);
+    }
+    // Every index says what the log says.
+    let client = server.client();
+    let events = client.events().await;
+    println!("{} events", events.len());
+    for (body, answer) in acknowledged.lock().unwrap().iter() {
+        let sent = body["appends"][0]["events"].as_array().unwrap();
+        for (sent, told) in sent.iter().zip(answer["events"].as_array().unwrap()) {
+            let event = &events[told["position"].as_u64().unwrap() as usize - 1];
+            assert_eq!((&event["id"], &event["revision"]), (&told["id"], &told["revision"]));
+            assert_eq!(
+                (&event["id"], &event["data"], &event["type"]),
+                (&sent["id"], &sent["data"], &sent["type"])
+            );
+        }
+    }
+    let matching = |matches: &dyn Fn(&Value) -> bool| events.iter().filter(|event| matches(event)).count();
+    let has = |event: &Value, tag: &str| event["tags"].as_array().unwrap().iter().any(|other| other == tag);
+    for (filter, expected) in [
+        ("stream = 'bulk1'", matching(&|event| event["stream"] == "bulk1")),
+        ("type = 'Bulk3'", matching(&|event| event["type"] == "Bulk3")),
+        ("tags ⊇ {'mod3:1'}", matching(&|event| has(event, "mod3:1"))),
+        ("tags ⊇ {'n:77', 'writer:2'}", matching(&|event| has(event, "n:77") && has(event, "writer:2"))),
+        ("true", events.len()),
+    ] {
+        let rows = client.query(&format!("SELECT count(*) AS n FROM events WHERE {filter}")).await;
+        assert_eq!(rows.rows[0]["n"], expected, "{filter}");
+    }
+    for n in [0, events.len() / 2, events.len() - 1] {
+        let (id, position) = (events[n]["id"].as_str().unwrap(), n as u64 + 1);
+        let next = client.get(&format!("/events?since_event_id={id}&limit=1")).await.data();
+        assert_eq!(
+            next["events"].get(0).map(|event| &event["position"]),
+            events.get(n + 1).map(|e| &e["position"])
+        );
+        let rows = client.query(&format!("SELECT max(position) AS p FROM events AS OF EVENT '{id}'")).await;
+        assert_eq!(rows.rows[0]["p"], position);
+    }
+}
+
 /// A server that is told to stop finishes what it accepted, and says so with 0.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orderly_stop_loses_nothing_either() {

@@ -156,6 +156,12 @@ impl ExecutionPlan for ScanExec {
                 *done = matches!(next, Some(Ok((_, true)) | Err(_)));
                 std::future::ready(next.map(|item| item.map(|(batch, _)| batch)))
             });
+        // A batch may take milliseconds to make: after each the others, the time limit and whoever gave the
+        // query up get a word in.
+        let batches = batches.then(|batch| async move {
+            tokio::task::yield_now().await;
+            batch
+        });
         Ok(make_cooperative(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches))))
     }
 

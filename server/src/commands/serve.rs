@@ -43,7 +43,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(error.to_string()))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         // Before anything is opened, so that a signal that comes early ends the server in order too.
         let stop = stop_signal().map_err(|error| Failure::internal(format!("signals: {error}")))?;
         let server = Server::start(config).await?;
@@ -52,7 +52,11 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         let _ = writeln!(stdout, "{}", server.ready_line()).and_then(|()| stdout.flush());
         drop(stdout);
         server.serve_until(stop).await
-    })
+    });
+    // What was accepted has been finished or given up; a thread that still writes to somebody who does not
+    // read is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 fn config(settings: &Settings) -> Result<Config, Failure> {

@@ -20,6 +20,14 @@ use store::{Direction, Event, EventId, Position, ReadError, Reader, Revision, Te
 /// to go on, so that no call runs for minutes.
 const SCAN_EVENTS_MAX: u64 = 200_000;
 
+/// Bytes of events after which a page ends early: ten thousand large ones would be gigabytes.
+pub(super) const PAGE_BYTES_MAX: usize = 16 << 20;
+
+/// What an event weighs in a page.
+pub(super) fn size(event: &Event) -> usize {
+    event.data.len() + event.metadata.len()
+}
+
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/append", post(append)).route("/events", get(list))
 }
@@ -139,15 +147,16 @@ impl Scan {
     fn page(self) -> Result<(Vec<Event>, Position), ReadError> {
         let limit = self.wanted.limit.unwrap_or(LIMIT_DEFAULT as usize);
         let mut found = Vec::new();
-        let mut looked_at = 0;
+        let (mut looked_at, mut bytes) = (0, 0);
         for event in self.candidates()? {
             let event = event?;
             let position = event.position;
             looked_at += 1;
             if self.wanted.matches(&event) {
+                bytes += size(&event);
                 found.push(event);
             }
-            if found.len() == limit || looked_at == SCAN_EVENTS_MAX {
+            if found.len() == limit || looked_at == SCAN_EVENTS_MAX || bytes >= PAGE_BYTES_MAX {
                 return Ok((found, position));
             }
         }

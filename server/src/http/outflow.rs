@@ -8,8 +8,11 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
 use std::io;
+use std::time::Duration;
 use store::Position;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Bytes gathered before they are handed to the connection.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -19,6 +22,9 @@ const CHUNK_SLACK_BYTES: usize = 4 << 10;
 
 /// Chunks that wait for the connection: what a slow reader makes the server hold.
 const CHUNKS_WAITING_MAX: usize = 4;
+
+/// A reader that takes nothing for so long is gone: it must not keep a thread, or a query's turn, for ever.
+const SEND_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What an answer can look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,31 +113,29 @@ impl Outflow {
             return Ok(());
         }
         let chunk = Bytes::from(std::mem::take(&mut self.buffer));
-        self.chunks.send(Ok(chunk)).await.map_err(|_| Gone)
+        match timeout(SEND_TIME_MAX, self.chunks.send(Ok(chunk))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
     }
 
-    /// The same on a thread that may block.
+    /// The same on a thread of the runtime that may block.
     ///
     /// # Errors
     /// When the reader has gone.
     pub(super) fn send_blocking(&mut self) -> Result<(), Gone> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = Bytes::from(std::mem::take(&mut self.buffer));
-        self.chunks.blocking_send(Ok(chunk)).map_err(|_| Gone)
+        Handle::current().block_on(self.send())
     }
 
     /// Breaks the connection off, so that nobody takes what was sent for everything.
     pub(super) async fn break_off(self, why: impl std::fmt::Display) {
         tracing::warn!(%why, "an answer broke off");
-        let _ = self.chunks.send(Err(io::Error::other("broken off"))).await;
+        let _ = timeout(SEND_TIME_MAX, self.chunks.send(Err(io::Error::other("broken off")))).await;
     }
 
-    /// The same on a thread that may block.
+    /// The same on a thread of the runtime that may block.
     pub(super) fn break_off_blocking(self, why: impl std::fmt::Display) {
-        tracing::warn!(%why, "an answer broke off");
-        let _ = self.chunks.blocking_send(Err(io::Error::other("broken off")));
+        Handle::current().block_on(self.break_off(why));
     }
 }
 

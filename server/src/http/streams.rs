@@ -1,5 +1,6 @@
 //! One stream: its events, and appending to it.
 
+use super::events::{PAGE_BYTES_MAX, size};
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::{Answer, Call, blocking};
 use crate::app::Shared;
@@ -53,7 +54,15 @@ async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -
             Direction::Forward => Revision(1),
             Direction::Backward => revision,
         });
-        let events = reader.stream(&stream, from, direction).take(limit).collect::<Result<Vec<_>, _>>()?;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for event in reader.stream(&stream, from, direction).take(limit) {
+            let event = event?;
+            bytes += size(&event);
+            events.push(event);
+            if bytes >= PAGE_BYTES_MAX {
+                break;
+            }
+        }
         Ok::<_, store::ReadError>((revision, events))
     })
     .await??;

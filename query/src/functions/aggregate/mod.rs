@@ -4,6 +4,8 @@ mod fold;
 mod numbers;
 mod pick;
 mod sum;
+#[cfg(test)]
+mod test;
 mod words;
 
 use crate::lower::Builder;

@@ -234,3 +234,24 @@ fn what_would_grow_without_bound() {
     let found = super::answer(&format!("SELECT {nested} AS x FROM tasks"), &json!(null));
     assert!(found.starts_with("too_complex"), "{found}");
 }
+
+#[test]
+fn bounds_hold_where_they_are_said_to() {
+    let joined = |sources: usize| {
+        let mut statement = String::from("SELECT count(*) FROM tasks t0");
+        for n in 1..sources {
+            statement += &format!(" JOIN tasks t{n} ON t{n}.id = t0.id");
+        }
+        let parsed = grammar::parse(&statement).unwrap();
+        super::super::statement(&parsed, &super::World, &crate::Params::none())
+    };
+    assert!(joined(crate::plan::from::SOURCES_MAX).is_ok());
+    let errors = joined(crate::plan::from::SOURCES_MAX + 1).unwrap_err();
+    assert_eq!((errors.len(), errors[0].code), (1, grammar::Code::TooComplex));
+    let longest = "x".repeat(crate::functions::pattern::PATTERN_BYTES_MAX);
+    check(&format!("SELECT title MATCHES '{longest}' AS m FROM tasks LIMIT 1"), "m\nfalse");
+    let found = super::answer(&format!("SELECT title MATCHES '{longest}x' AS m FROM tasks"), &json!(null));
+    assert!(found.contains("the pattern is 1025 bytes long, at most 1024 are taken"), "{found}");
+    let found = super::answer("SELECT title MATCHES '((a{100}){100}){100}' AS m FROM tasks", &json!(null));
+    assert!(found.contains("becomes too large when it is compiled"), "{found}");
+}

@@ -3,6 +3,9 @@
 //! Nothing here parses a whole document: a path walks over the text and gives back a slice of it. The text
 //! was checked when it came in; where it is not JSON after all, the answer is null, never a panic.
 
+#[cfg(test)]
+mod test;
+
 use super::{Comparison, arithmetic, time};
 use crate::eval::{Datum, Members};
 use crate::types::Type;

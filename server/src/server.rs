@@ -16,8 +16,8 @@ use std::time::Duration;
 use store::{OpenError, Store};
 use tokio::net::TcpListener;
 
-/// Longest wait for what was accepted when the server stops; below the ten seconds after which supervisors kill.
-/// takes nothing.
+/// Longest wait for what was accepted when the server stops: below the ten seconds after which supervisors
+/// kill. Who is not done by then has a connection that takes nothing.
 const STOP_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// What a server is started with.

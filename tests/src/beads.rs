@@ -1,5 +1,8 @@
-//! Beads histories: how the tests write them, and what the file said at any moment, from the file alone.
+//! Beads histories: how the tests write and import them, and what the file said at any moment, from the file
+//! alone.
 
+use crate::cli::{self, Ran};
+use crate::{Client, time};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -138,4 +141,47 @@ impl History {
 #[must_use]
 pub fn depends_on(issue: &str, on: &str, kind: &str) -> Value {
     json!({ "issue_id": issue, "depends_on_id": on, "type": kind })
+}
+
+/// `agentpm import beads FILE --offline` into `dir/data`.
+///
+/// # Panics
+/// When a path is not UTF-8.
+#[must_use]
+pub fn offline(dir: &Path, file: &Path) -> Ran {
+    let data = dir.join("data");
+    let (file, data) = (file.to_str().expect("UTF-8"), data.to_str().expect("UTF-8"));
+    cli::run(&["import", "beads", file, "--offline", "--data", data])
+}
+
+/// `agentpm import beads FILE` through a server at that socket.
+///
+/// # Panics
+/// When a path is not UTF-8.
+#[must_use]
+pub fn online(socket: &Path, file: &Path) -> Ran {
+    let (file, socket) = (file.to_str().expect("UTF-8"), socket.to_str().expect("UTF-8"));
+    cli::run(&["import", "beads", file, "--socket", socket])
+}
+
+/// The tasks that are live in the server `AS OF` that second, digested as the file is.
+pub async fn moment_at(client: &Client, at: i64) -> Moment {
+    let time = time::text(at * 1_000_000);
+    let pql = format!("SELECT id, status, title FROM tasks WHERE archived_at IS NULL AS OF '{time}'");
+    let rows = client.query(&pql).await;
+    let columns = [rows.texts("id"), rows.texts("status"), rows.texts("title")];
+    let line = |n: usize| (columns[0][n].as_str(), columns[1][n].as_str(), columns[2][n].as_str());
+    let mut lines: Vec<(&str, &str, &str)> = (0..rows.rows.len()).map(line).collect();
+    lines.sort_unstable();
+    Moment { at, live: lines.len(), sha256: digest(lines.into_iter()) }
+}
+
+/// Holds the server against the file at each moment.
+///
+/// # Panics
+/// When they differ.
+pub async fn check_moments(client: &Client, moments: &[Moment], what: &str) {
+    for moment in moments {
+        assert_eq!(&moment_at(client, moment.at).await, moment, "{what}");
+    }
 }

@@ -22,6 +22,15 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Says what went wrong, when something did.
+    ///
+    /// # Panics
+    /// When the command failed.
+    #[track_caller]
+    pub fn succeeded(&self) {
+        assert_eq!(self.code, 0, "{} should succeed:\n{}\n{}", self.line, self.stdout, self.stderr);
+    }
+
     /// The document, as JSON.
     ///
     /// # Panics
@@ -29,7 +38,7 @@ impl Ran {
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
-        assert_eq!(self.code, 0, "{} should succeed: {}{}", self.line, self.stdout, self.stderr);
+        self.succeeded();
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("{} prints one JSON document: {error}: {}", self.line, self.stdout)
         })

@@ -1,57 +1,17 @@
-//! Imported histories: for any moment, the tasks are what the file said.
+//! Imported histories made by hand, with all the mess that real ones have: for any moment, the tasks are what
+//! the file said.
 
-use agentpm_tests::beads::{self, Change, History, Moment, depends_on};
+use agentpm_tests::beads::{self, History, check_moments, depends_on, moment_at, offline, online};
 use agentpm_tests::cli::{self, Ran};
 use agentpm_tests::model::World;
-use agentpm_tests::{Client, Seed, Server, compare, full, size, time};
+use agentpm_tests::{Client, Seed, Server, compare, size, time};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Moments of a real history that are looked at besides the oracle's.
-const MORE_MOMENTS: usize = 10;
-/// Lines of the real history that are imported three times over, unless full sizes are asked for.
-const CUT_LINES: usize = 12_000;
 /// An import in a debug build has begun to write by then.
 const BEGUN_LIMIT: Duration = Duration::from_secs(60);
 /// 2026-01-01: the tests' histories begin here.
 const T0: i64 = 1_767_225_600;
-
-fn shown(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn offline(dir: &Path, file: &Path) -> Ran {
-    cli::run(&["import", "beads", shown(file), "--offline", "--data", shown(&dir.join("data"))])
-}
-
-fn online(server: &Server, file: &Path) -> Ran {
-    cli::run_at(server, &["import", "beads", shown(file)])
-}
-
-#[track_caller]
-fn succeeded(ran: &Ran) {
-    assert_eq!(ran.code, 0, "{}:\n{}\n{}", ran.line, ran.stdout, ran.stderr);
-}
-
-/// Live tasks at a moment, as the oracle digests them.
-async fn moment_at(client: &Client, at: i64) -> Moment {
-    let time = time::text(at * 1_000_000);
-    let pql = format!("SELECT id, status, title FROM tasks WHERE archived_at IS NULL AS OF '{time}'");
-    let rows = client.query(&pql).await;
-    let columns = [rows.texts("id"), rows.texts("status"), rows.texts("title")];
-    let line = |n: usize| (columns[0][n].as_str(), columns[1][n].as_str(), columns[2][n].as_str());
-    let mut lines: Vec<(&str, &str, &str)> = (0..rows.rows.len()).map(line).collect();
-    lines.sort_unstable();
-    Moment { at, live: lines.len(), sha256: beads::digest(lines.into_iter()) }
-}
-
-async fn check_moments(client: &Client, moments: &[Moment], what: &str) {
-    for moment in moments {
-        assert_eq!(&moment_at(client, moment.at).await, moment, "{what}");
-    }
-}
 
 /// The tables are what the model folds from the log that the import wrote.
 async fn check_model(client: &Client) -> World {
@@ -61,134 +21,12 @@ async fn check_model(client: &Client) -> World {
     world
 }
 
-// ---- The real history ------------------------------------------------------------------------------------
-
-/// The folder with `beads-history.ndjson.xz` and its oracle, if it is here.
-fn real_data() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("AGENTPM_REAL_DATA").map_or(beside, PathBuf::from);
-    if folder.join("beads-history.oracle.json").exists() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "no real history in {}: set AGENTPM_REAL_DATA",
-        folder.display()
-    );
-    println!("skipped: no real history in {}", folder.display());
-    None
-}
-
-/// A real history: the file, what it says at each moment that is looked at, and how many changes there are.
-struct Real {
-    file: PathBuf,
-    moments: Vec<Moment>,
-    changes: usize,
-}
-
-/// The history unpacked into `dir`, or the first `lines_max` lines of it: whole commits, so that every moment
-/// before the first change that was left out is answered by the whole history's oracle.
-fn real(dir: &Path, lines_max: usize) -> Option<Real> {
-    let folder = real_data()?;
-    let file = dir.join("history.ndjson");
-    let (changes, until) = unpack(&folder, &file, lines_max);
-    let text = std::fs::read_to_string(folder.join("beads-history.oracle.json")).unwrap();
-    let oracle: Value = serde_json::from_str(&text).unwrap();
-    let oracle = oracle["moments"].as_array().unwrap().iter().map(|moment| Moment {
-        at: moment["as_of"].as_i64().unwrap(),
-        live: usize::try_from(moment["live"].as_u64().unwrap()).unwrap(),
-        sha256: moment["sha256"].as_str().unwrap().to_owned(),
-    });
-    let oracle: Vec<Moment> = oracle.filter(|moment| until.is_none_or(|until| moment.at < until)).collect();
-    assert!(!oracle.is_empty());
-    // The tests' own reading of the file is held against the oracle, then gives more moments.
-    assert_eq!(beads::moments(&changes, oracle.iter().map(|moment| moment.at).collect()), oracle);
-    println!("{} changes, {} moments of the oracle", changes.len(), oracle.len());
-    let mut seed = Seed::new();
-    let (first, last) = (changes[0].at, changes[changes.len() - 1].at);
-    let more = (0..MORE_MOMENTS).map(|_| seed.int(first - 1..last + 1)).collect();
-    let moments = [oracle, beads::moments(&changes, more)].concat();
-    Some(Real { file, moments, changes: changes.len() })
-}
-
-/// Gives the changes, and the time of the first one that was left out.
-fn unpack(folder: &Path, into: &Path, lines_max: usize) -> (Vec<Change>, Option<i64>) {
-    let packed = std::fs::File::open(folder.join("beads-history.ndjson.xz")).unwrap();
-    let lines = BufReader::new(liblzma::read::XzDecoder::new(packed)).lines().map(Result::unwrap);
-    let mut unpacked = BufWriter::new(std::fs::File::create(into).unwrap());
-    let mut changes: Vec<Change> = Vec::new();
-    let mut until = None;
-    for line in lines {
-        let change = Change::read(&line);
-        if changes.len() >= lines_max && changes.last().is_some_and(|last| last.at != change.at) {
-            until = Some(change.at);
-            break;
-        }
-        writeln!(unpacked, "{line}").unwrap();
-        changes.push(change);
-    }
-    unpacked.flush().unwrap();
-    (changes, until)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_whole_real_history_offline() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(real) = real(dir.path(), size("AGENTPM_IMPORT_LINES", usize::MAX)) else { return };
-    let began = Instant::now();
-    succeeded(&offline(dir.path(), &real.file));
-    println!("{} changes offline: {:?}", real.changes, began.elapsed());
-    let server = Server::start(dir.path());
-    check_moments(&server.client(), &real.moments, "offline").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_real_history_through_a_server_and_cut_in_the_middle() {
-    let dir = tempfile::tempdir().unwrap();
-    let lines_max = size("AGENTPM_IMPORT_LINES", if full() { usize::MAX } else { CUT_LINES });
-    let Some(real) = real(dir.path(), lines_max) else { return };
-    let server = Server::start(&dir.path().join("online"));
-    let began = Instant::now();
-    succeeded(&online(&server, &real.file));
-    println!("{} changes through a server: {:?}", real.changes, began.elapsed());
-    check_moments(&server.client(), &real.moments, "online").await;
-    let head = server.client().head().await;
-    drop(server);
-
-    // Killed in the middle; the same input again goes on where it was.
-    let mut server = Server::start(&dir.path().join("cut"));
-    for share in [4, 2] {
-        let importer = std::thread::spawn({
-            let (socket, file) = (server.socket_path(), real.file.clone());
-            move || cli::run(&["import", "beads", shown(&file), "--socket", shown(&socket)])
-        });
-        let client = server.client();
-        agentpm_tests::wait::until("the import is under way", BEGUN_LIMIT, || async {
-            (client.head().await >= head / share).then_some(())
-        })
-        .await;
-        server.kill9();
-        let ran = importer.join().unwrap();
-        assert_eq!(ran.code, 7, "the server is gone: {}{}", ran.stdout, ran.stderr);
-        server = server.restart();
-        let reached = server.client().head().await;
-        assert!(reached >= head / share && reached < head, "killed at {reached} of {head}");
-    }
-    succeeded(&online(&server, &real.file));
-    check_moments(&server.client(), &real.moments, "cut").await;
-    assert_eq!(server.client().head().await, head, "nothing twice, nothing left out");
-    succeeded(&online(&server, &real.file));
-    assert_eq!(server.client().head().await, head, "once more changes nothing");
-}
-
-// ---- Made by hand ----------------------------------------------------------------------------------------
-
 /// Imports a history offline into a fresh directory and starts a server on it.
 async fn imported(dir: &tempfile::TempDir, history: &History) -> (Server, Ran) {
     let file = dir.path().join("history.ndjson");
     history.write(&file);
     let ran = offline(dir.path(), &file);
-    succeeded(&ran);
+    ran.succeeded();
     let server = Server::start(dir.path());
     let mut moments: Vec<i64> = history.changes().iter().map(|change| change.at).collect();
     moments.dedup();
@@ -474,13 +312,13 @@ async fn an_import_goes_on_where_it_was_and_only_forward() {
     history.write(&file);
     let server = Server::start(dir.path());
     let client = server.client();
-    succeeded(&online(&server, &file));
+    online(&server.socket_path(), &file).succeeded();
     let head = client.head().await;
-    succeeded(&online(&server, &file));
+    online(&server.socket_path(), &file).succeeded();
     assert_eq!(client.head().await, head, "the same input again");
     history.upsert(T0 + 2, json!({ "id": "a", "title": "later" }));
     history.write(&file);
-    succeeded(&online(&server, &file));
+    online(&server.socket_path(), &file).succeeded();
     assert_eq!(client.head().await, head + 1, "what is new in it, and nothing else");
 
     // Work goes on with what was imported.
@@ -497,12 +335,12 @@ async fn an_import_goes_on_where_it_was_and_only_forward() {
     past.upsert(T0 + 10, json!({ "id": "x" }));
     past.write(&other);
     let head = client.head().await;
-    let ran = online(&server, &other);
+    let ran = online(&server.socket_path(), &other);
     assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains("--restamp"), "it says what can be done: {}", ran.stderr);
     assert_eq!(client.head().await, head);
-    let ran = cli::run_at(&server, &["import", "beads", shown(&other), "--restamp"]);
-    succeeded(&ran);
+    let ran = cli::run_at(&server, &["import", "beads", other.to_str().unwrap(), "--restamp"]);
+    ran.succeeded();
     let event = client.events_after(head).await.remove(0);
     assert!(time::micros(event["time"].as_str().unwrap()) > (T0 + 10) * 1_000_000);
     assert_eq!(time::micros(event["metadata"]["origin_time"].as_str().unwrap()), (T0 + 10) * 1_000_000);
@@ -548,7 +386,7 @@ async fn what_is_no_history_is_refused_by_line() {
     std::fs::write(&snapshot, "{\"id\":\"s1\",\"title\":\"One\",\"status\":\"open\"}\n{\"id\":\"s2\",\"title\":\"Two\",\"status\":\"closed\"}\n").unwrap();
     let home = dir.path().join("snapshot");
     std::fs::create_dir(&home).unwrap();
-    succeeded(&offline(&home, &snapshot));
+    offline(&home, &snapshot).succeeded();
     let server = Server::start(&home);
     let rows = server.client().query("SELECT id, status FROM tasks ORDER BY id").await;
     assert_eq!(
@@ -624,4 +462,82 @@ async fn random_histories() {
             assert!(edges.is_empty(), "a cycle of {kind}: {edges:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_long_is_cut_and_odd_ids_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    // Three bytes a character: the bound is inside one.
+    let long = "語".repeat(400_000);
+    let ids = ["with blanks / and slash", "ümlaut→🚀", &"x".repeat(512)];
+    let mut history = History::default();
+    history.upsert(T0, json!({ "id": "long", "description": long, "notes": long }));
+    for id in ids {
+        history.upsert(T0, json!({ "id": id }));
+    }
+    let (server, ran) = imported(&dir, &history).await;
+    let client = server.client();
+    let row = task(&client, "long").await;
+    for kept in [&row["intent"], &row["context_all"][0]["content"]] {
+        let kept = kept.as_str().unwrap();
+        assert!(
+            long.starts_with(kept) && kept.len() < long.len() && kept.len() > 1_000_000,
+            "{}",
+            kept.len()
+        );
+    }
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("long"), "what was cut is reported");
+    for id in ids {
+        assert_eq!(task(&client, id).await["id"], id);
+    }
+}
+
+/// An import that is under way has the log for itself; readers go on, and it ends well however slowly it comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_wait_while_an_import_is_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    let mut history = History::default();
+    for n in 0..50 {
+        history.upsert(T0 + n, json!({ "id": format!("t{n}") }));
+    }
+    let (lines, receiver) = futures::channel::mpsc::unbounded::<Result<String, std::io::Error>>();
+    let request = client
+        .request("POST", "/import?format=beads")
+        .header("content-type", "application/x-ndjson")
+        .body(reqwest::Body::wrap_stream(receiver));
+    let import = tokio::spawn({
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    let text = history.text();
+    let (first, rest) = text.split_at(text.len() / 2);
+    lines.unbounded_send(Ok(first.to_owned())).unwrap();
+    // This cannot succeed either way: a success would put an event of today before the history's.
+    let append = json!({ "stream": "s", "expected_revision": "exists", "events": [{ "type": "Said" }] });
+    let append = json!({ "appends": [append] });
+    let refused = agentpm_tests::wait::until("the import has the log", BEGUN_LIMIT, || async {
+        let answer = client.post("/append", append.clone()).await;
+        (answer.status != 409).then_some(answer)
+    })
+    .await;
+    assert_eq!((refused.status, refused.code()), (503, "ERR_UNAVAILABLE"));
+    assert!(refused.headers.contains_key("retry-after") && refused.error()["retryable"] == true);
+    let second = client
+        .send(
+            client
+                .request("POST", "/import?format=beads")
+                .header("content-type", "application/x-ndjson")
+                .body(text.clone()),
+        )
+        .await;
+    assert_eq!((second.status, second.code()), (503, "ERR_UNAVAILABLE"), "one import at a time");
+    let _ = client.query("SELECT count(*) AS n FROM tasks").await;
+    lines.unbounded_send(Ok(rest.to_owned())).unwrap();
+    drop(lines);
+    import.await.unwrap().data();
+    client.post("/agents/register", json!({ "id": "b", "name": "b", "caps": [] })).await.data();
+    assert_eq!(client.query("SELECT count(*) AS n FROM tasks").await.rows[0]["n"], 50);
+    check_model(&client).await;
 }

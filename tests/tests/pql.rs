@@ -27,7 +27,7 @@ macro_rules! files {
     };
 }
 
-files!(clauses, errors, examples, expressions, json, moments, next_task, sets);
+files!(clauses, errors, examples, expressions, json, moments, next_task, sets, tables);
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("pql")

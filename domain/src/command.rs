@@ -3,6 +3,7 @@
 
 use crate::TextSet;
 use crate::beads;
+use crate::rejection::PredicateFault;
 use crate::rows::{
     Agent, Class, Context, ContextType, FailureClass, Lease, ProgressItem, Relationship, RelationshipType,
     Role, Run, Task, TaskGraph, TaskStatus,
@@ -204,11 +205,12 @@ pub struct Candidate<'a> {
     pub now: Timestamp,
 }
 
-/// A row predicate over candidates: true, false or null.
-#[derive(Clone)]
-pub struct CandidateFilter(pub Arc<CandidatePredicate>);
+/// What tells whether a claim wants a candidate: true, false or null, or why it cannot be told.
+pub type CandidateTest = dyn Fn(&Candidate<'_>) -> Result<Option<bool>, PredicateFault> + Send + Sync;
 
-type CandidatePredicate = dyn Fn(&Candidate<'_>) -> Option<bool> + Send + Sync;
+/// A row predicate over candidates.
+#[derive(Clone)]
+pub struct CandidateFilter(pub Arc<CandidateTest>);
 
 impl std::fmt::Debug for CandidateFilter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

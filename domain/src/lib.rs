@@ -30,6 +30,6 @@ pub use decide::{
     ID_CHARS_MAX, ITEMS_MAX, PRIORITY_MAX, RELATED_MAX, RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX, TEXT_BYTES_MAX,
     TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS, WORD_CHARS_MAX, WORDS_MAX, is_id,
 };
-pub use rejection::{Holder, Problem, Rejection};
+pub use rejection::{Holder, PredicateFault, Problem, Rejection};
 pub use score::{order_key, score};
 pub use state::{DEPTH_MAX, Work};

@@ -38,6 +38,26 @@ pub enum Rejection {
     LeaseHeld { task_id: Text, holder: Holder },
     #[error("{reason}")]
     Forbidden { rule: &'static str, reason: String },
+    #[error("{}", .0.message)]
+    Predicate(PredicateFault),
+}
+
+/// A row predicate that cannot tell: a division by zero, a failing CAST, an overflow. The language above says
+/// what and where; the model only hands it on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PredicateFault {
+    /// The language's code for it.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right, where that is known.
+    pub hint: Option<String>,
+    /// Line of the text, 1-based.
+    pub line: usize,
+    /// Column in characters, 1-based.
+    pub column: usize,
+    /// Length in characters.
+    pub length: usize,
 }
 
 /// Who holds a task.

@@ -6,7 +6,8 @@ use crate::predicate::RowPredicate;
 use crate::scan::{EventsTable, HistoryTable, LeftOutTable, NextTaskTable, RowsTable, World};
 use crate::tables::{self, TableSchema, kept};
 use datafusion::catalog::TableProvider;
-use domain::rows::{Agent, Row, Table};
+use domain::TextSet;
+use domain::rows::{Agent, Role, Row, Table};
 use grammar::ast::Moment;
 use grammar::{Code, Error, Span};
 use std::sync::Arc;
@@ -67,7 +68,8 @@ impl Catalog for World {
     }
 }
 
-/// The agent as it was registered at that moment.
+/// The agent as it was registered at that moment. One that was not has no capabilities, here as for a claim:
+/// an agent's name is what it says.
 fn agent_at(world: &World, id: &str, at: AsOf) -> Result<Arc<Agent>, Error> {
     let row = if at.is_head {
         world.current.rows(Table::Agents).row(id).map(|(_, entry)| entry.version.row.clone())
@@ -76,19 +78,18 @@ fn agent_at(world: &World, id: &str, at: AsOf) -> Result<Arc<Agent>, Error> {
             Error::new(Code::NotAllowed, Span::default(), format!("the agents cannot be read: {error}"))
         })?
     };
-    match row {
-        Some(Row::Agent(agent)) => Ok(agent),
-        _ => Err(Error::new(
-            Code::NotAllowed,
-            Span::default(),
-            if at.is_head {
-                format!("there is no agent `{id}`")
-            } else {
-                format!("there was no agent `{id}` at POSITION {}", at.position)
-            },
-        )
-        .hint("register it first: POST /agents/register, or `agentpm agent register`")),
-    }
+    Ok(match row {
+        Some(Row::Agent(agent)) => agent,
+        _ => Arc::new(Agent {
+            id: id.into(),
+            name: id.into(),
+            role: Role::Executor,
+            caps: TextSet::default(),
+            metadata: "{}".into(),
+            created_at: at.time,
+            last_seen_at: at.time,
+        }),
+    })
 }
 
 /// The row that was alive at a past moment: the current one if it is that old, else the one that ended

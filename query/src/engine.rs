@@ -189,7 +189,7 @@ impl Engine {
         let wrong = |errors| QueryError::statement(pql, errors);
         let statement = grammar::parse(pql).map_err(|error| wrong(vec![error]))?;
         let world = self.world(now);
-        Ok(match plan::statement(&statement, &world, &params).map_err(wrong)? {
+        Ok(match plan::statement(&statement, pql, &world, &params).map_err(wrong)? {
             plan::Command::Query(planned) => Prepared::Query(PreparedQuery::new(pql, *planned)),
             plan::Command::Explain { planned, analyze } => {
                 Prepared::Query(PreparedQuery::explaining(pql, *planned, analyze))

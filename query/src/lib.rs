@@ -21,11 +21,11 @@ mod resolve;
 mod scan;
 mod stream;
 pub mod tables;
+#[cfg(test)]
+mod test;
 mod typed;
 mod types;
 mod value;
-#[cfg(test)]
-mod test;
 mod views;
 
 pub use arrow_stream::ArrowStream;

@@ -9,9 +9,11 @@ use crate::resolve::{Resolver, Scope, ScopeColumn, Source};
 use crate::tables::{Fields, TableSchema, TaskFields};
 use crate::typed::Expr;
 use datafusion::common::Column;
+use domain::PredicateFault;
 use domain::command::CandidateFilter;
-use grammar::{Error, Span, ast};
+use grammar::{Error, Place, Span, ast};
 use std::sync::Arc;
+use store::Text;
 
 /// A predicate over the rows of one table. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -72,12 +74,27 @@ impl RowPredicate {
         &self.expr
     }
 
-    /// The predicate over candidates of a claim.
-    pub(crate) fn into_candidate_filter(self) -> CandidateFilter {
+    /// The predicate over candidates of a claim; `text` is what it was read from.
+    pub(crate) fn into_candidate_filter(self, text: &str) -> CandidateFilter {
+        let text = Text::from(text);
         CandidateFilter(Arc::new(move |candidate| {
             let row = TaskFields { task: candidate.task, graph: candidate.graph, now: candidate.now };
-            self.holds(&row)
+            self.test(&row).map_err(|error| fault(error, &text))
         }))
+    }
+}
+
+/// An error of evaluation, for those below who know nothing of the language.
+pub(crate) fn fault(error: Error, text: &str) -> PredicateFault {
+    let error = crate::plan::named(error, text);
+    let Place { line, column, length } = error.place(text);
+    PredicateFault {
+        code: error.code.as_str(),
+        message: error.message,
+        hint: error.hint,
+        line,
+        column,
+        length,
     }
 }
 
@@ -91,7 +108,7 @@ pub fn candidate_filter(text: &str, params: &Params) -> Result<CandidateFilter, 
     let resolved = RowPredicate::resolve(&expr, &crate::tables::next_task::SCHEMA, &binding);
     let unused = binding.unused(Span::new(0, text.len()));
     let mut errors = match resolved {
-        Ok(predicate) if unused.is_empty() => return Ok(predicate.into_candidate_filter()),
+        Ok(predicate) if unused.is_empty() => return Ok(predicate.into_candidate_filter(text)),
         Ok(_) => Vec::new(),
         Err(errors) => errors,
     };

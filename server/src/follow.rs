@@ -9,10 +9,11 @@ mod test;
 use crate::app::Shared;
 use crate::error::Error;
 use crate::http::blocking;
+use domain::Rejection;
 use query::{EventFilter, Start, Subscription};
 use std::collections::VecDeque;
 use std::time::Duration;
-use store::{Direction, Event, Head, Position, ReadError};
+use store::{Direction, Event, Head, Position};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -155,13 +156,13 @@ impl Follow {
         let (after, filter) = (self.scanned, self.filter.clone());
         let upto = Position(head.0.min(after.0 + SCAN_EVENTS));
         let reader = self.app.store().reader();
-        let read = move || -> Result<_, ReadError> {
+        let read = move || -> Result<_, Error> {
             let mut matching = VecDeque::new();
             let (mut scanned, mut bytes) = (after, 0);
             for event in reader.events(after, upto, Direction::Forward) {
                 let event = event?;
                 scanned = event.position;
-                if (filter.0)(&event) == Some(true) {
+                if (filter.0)(&event).map_err(Rejection::Predicate)? == Some(true) {
                     bytes += event.data.len() + event.metadata.len();
                     matching.push_back(event);
                 }

@@ -2,7 +2,7 @@
 
 use super::Issue;
 use super::command::{Change, Op, Writer};
-use super::target::{Target, TargetContext, contexts};
+use super::target::{Target, TargetContext, contexts, is_imported};
 use crate::command::Change as FieldChange;
 use crate::event::data::{
     ContextAdded, ContextSuperseded, Only, TaskCreated, TaskStatusChanged, TaskUpdated,
@@ -33,7 +33,14 @@ pub(super) fn decide(work: &Work, writer: &mut Writer<'_>, change: &Change) {
                 Some(task) => update(writer, task, &target),
             }
             let project = task.map_or(writer.project_id(), |task| task.project_id.as_ref()).cloned();
-            for wanted in contexts(issue) {
+            let wanted: Vec<_> = contexts(issue).collect();
+            let named = |metadata: &str| wanted.iter().any(|wanted| wanted.metadata == metadata);
+            for gone in work.contexts_of(&issue.id) {
+                if gone.superseded_by.is_none() && is_imported(&gone.metadata) && !named(&gone.metadata) {
+                    supersede(writer, &issue.id, project.as_ref(), &gone.id, None);
+                }
+            }
+            for wanted in wanted {
                 context(work, writer, &issue.id, project.as_ref(), wanted);
             }
         }
@@ -154,7 +161,6 @@ fn context(work: &Work, writer: &mut Writer<'_>, task: &Text, project: Option<&T
     if content == &*wanted.content {
         return;
     }
-    let tags = |id: &str| Tags::of_task(task, project).with("context:", id);
     let by = (!wanted.content.is_empty()).then(|| writer.fresh_id());
     if let Some(id) = &by {
         let data = ContextAdded {
@@ -165,13 +171,19 @@ fn context(work: &Work, writer: &mut Writer<'_>, task: &Text, project: Option<&T
             metadata: Some(Json(wanted.metadata.into())),
             supersedes: current.map(|context| context.id.clone()),
         };
-        writer.push(format!("context-{id}"), kind::CONTEXT_ADDED, &data, tags(id));
+        let tags = Tags::of_task(task, project).with("context:", id);
+        writer.push(format!("context-{id}"), kind::CONTEXT_ADDED, &data, tags);
         writer.report.contexts_added += 1;
     }
     if let Some(old) = current.map(|context| &context.id) {
-        let data = ContextSuperseded { id: old.clone(), task_id: task.clone(), by };
-        writer.push(format!("context-{old}"), kind::CONTEXT_SUPERSEDED, &data, tags(old));
+        supersede(writer, task, project, old, by);
     }
+}
+
+fn supersede(writer: &mut Writer<'_>, task: &Text, project: Option<&Text>, old: &Text, by: Option<Text>) {
+    let data = ContextSuperseded { id: old.clone(), task_id: task.clone(), by };
+    let tags = Tags::of_task(task, project).with("context:", old);
+    writer.push(format!("context-{old}"), kind::CONTEXT_SUPERSEDED, &data, tags);
 }
 
 fn stream(task: &str) -> String {

@@ -114,6 +114,11 @@ fn comment(comment: &Comment) -> TargetContext {
     TargetContext { kind: ContextType::Note, content: comment.text.clone(), metadata: about(beads) }
 }
 
+/// Whether a context's metadata is that of one of these.
+pub(super) fn is_imported(metadata: &str) -> bool {
+    metadata.starts_with(r#"{"beads":{"#)
+}
+
 /// `{"beads": …}` with keys sorted at every depth, so that the order of the file does not matter.
 fn about(beads: Map<String, Value>) -> String {
     let mut metadata = Value::Object(Map::from_iter([("beads".to_owned(), Value::Object(beads))]));

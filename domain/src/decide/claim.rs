@@ -39,7 +39,11 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
         let node = work.at(id);
         let Some(task) = node.task() else { continue };
         let candidate = Candidate { task, graph: &node.graph, now };
-        if filter.as_ref().is_none_or(|filter| (filter.0)(&candidate) == Some(true)) {
+        let wanted = match filter {
+            Some(filter) => (filter.0)(&candidate).map_err(Rejection::Predicate)? == Some(true),
+            None => true,
+        };
+        if wanted {
             let started = lease::start(draft, task, &worker);
             claims.push(PendingClaim {
                 task_id: Arc::clone(&node.id),

@@ -28,7 +28,7 @@ pub(super) fn holder(lease: &Lease) -> Holder {
 /// Lets a command that goes against `state` (what its own rules say of the task as it stands) through to
 /// the right refusal, and one that does not through to the task.
 ///
-/// A version that differs is told first: the caller's picture is old. Then a lease that is over, as it was
+/// A version or a fence that differs is told first: the caller's picture is old. Then a lease that is over, as it was
 /// taken from the caller; then that the task's state forbids it; and only then that a lease is needed, as
 /// getting one would not help before.
 ///
@@ -48,6 +48,12 @@ pub(super) fn check(
         return Err(Rejection::VersionConflict { id: task.id.clone(), expected, actual: task.version });
     }
     let held = holding_lease(draft, &task.id);
+    if let Some(fence) = guard.fence
+        && held.as_ref().is_none_or(|lease| lease.fence != fence)
+    {
+        let lease_id = guard.lease_id.clone().unwrap_or_else(|| format!("fence {fence}").into());
+        return Err(Rejection::LeaseExpired { lease_id, holder: held.as_deref().map(holder) });
+    }
     let entitled = entitled(task, guard, held.as_deref());
     if guard.lease_id.is_some() && !guard.override_lease {
         entitled?;
@@ -69,10 +75,7 @@ fn entitled(task: &Task, guard: &Guard, held: Option<&Lease>) -> Result<(), Reje
         Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: held.map(holder) })
     };
     match (&guard.lease_id, held) {
-        (Some(lease_id), Some(lease)) if *lease_id == lease.id => match guard.fence {
-            Some(fence) if fence != lease.fence => over(lease_id),
-            _ => Ok(()),
-        },
+        (Some(lease_id), Some(lease)) if *lease_id == lease.id => Ok(()),
         (Some(lease_id), _) => over(lease_id),
         (None, Some(lease)) => {
             Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: Some(holder(lease)) })

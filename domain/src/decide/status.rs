@@ -145,9 +145,13 @@ fn block(
         draft.link(blocker, &task.id, RelationshipType::Blocks, None);
     }
     let waits = draft.blocked_by_count(&task.id) > 0;
-    if named && !waits && reason.is_none() {
+    if !waits && reason.is_none() {
         let mut problems = Problems::default();
-        problems.add("/blocked_by", "names only tasks that have ended, so nothing blocks it; give a reason");
+        match named {
+            true => problems
+                .add("/blocked_by", "names only tasks that have ended, so nothing blocks it; give a reason"),
+            false => problems.add("/reason", "say why it is blocked, or by which tasks (blocked_by)"),
+        }
         return problems.finish();
     }
     // A reason of its own outlives the blockers, unless it only explains those that were named with it.

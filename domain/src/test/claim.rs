@@ -102,7 +102,7 @@ fn a_filter_looks_at_candidates_until_its_bound() {
         Command::Claim(Claim {
             agent_id: "bob".into(),
             session_id: None,
-            filter: Some(CandidateFilter(Arc::new(move |candidate| filter(&candidate.task.id)))),
+            filter: Some(CandidateFilter(Arc::new(move |candidate| Ok(filter(&candidate.task.id))))),
             ttl_ms: None,
             limit: 1,
         })

@@ -351,7 +351,8 @@ impl World {
             },
             Step::GiveBack { lease } => Command::ReleaseLease { lease_id: self.any_lease(lease)?.id.clone() },
             Step::Claim { agent, limit, ttl_s, even } => {
-                let is_even = CandidateFilter(Arc::new(|candidate| Some(candidate.task.priority % 2 == 0)));
+                let is_even =
+                    CandidateFilter(Arc::new(|candidate| Ok(Some(candidate.task.priority % 2 == 0))));
                 Command::Claim(Claim {
                     agent_id: a(agent),
                     session_id: Some("s".into()),

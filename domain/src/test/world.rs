@@ -224,6 +224,7 @@ fn line(event: &Event) -> String {
     let mut data: serde_json::Value = serde_json::from_str(&event.data).expect("data is JSON");
     if let Some(data) = data.as_object_mut() {
         data.remove("id");
+        data.sort_keys();
     }
     format!("{} {} {data}", event.kind, event.stream)
 }

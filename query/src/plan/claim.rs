@@ -28,18 +28,23 @@ pub struct Claim {
     pub limit: u32,
 }
 
-/// Resolves a claim.
+/// Resolves a claim; `text` is the statement.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn claim(claim: &ast::Claim, catalog: &dyn Catalog, params: &Params) -> Result<Claim, Vec<Error>> {
+pub fn claim(
+    claim: &ast::Claim,
+    text: &str,
+    catalog: &dyn Catalog,
+    params: &Params,
+) -> Result<Claim, Vec<Error>> {
     let binding = Binding::new(params);
     let mut errors = Vec::new();
     let agent = limit::agent(&claim.agent, &binding).map_err(|error| errors.push(error));
     let mut filter = None;
     if let (Some(expr), Some(schema)) = (&claim.filter, catalog.schema("next_task")) {
         match RowPredicate::resolve(expr, schema, &binding) {
-            Ok(predicate) => filter = Some(predicate.into_candidate_filter()),
+            Ok(predicate) => filter = Some(predicate.into_candidate_filter(text)),
             Err(wrong) => errors.extend(wrong),
         }
     }

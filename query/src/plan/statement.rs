@@ -23,12 +23,13 @@ pub enum Command {
     Subscribe(Subscription),
 }
 
-/// Plans a statement.
+/// Plans a statement; `text` is what it was read from.
 ///
 /// # Errors
 /// Everything that is wrong with it; the first leads.
 pub fn statement(
     statement: &Statement,
+    text: &str,
     catalog: &dyn Catalog,
     params: &Params,
 ) -> Result<Command, Vec<Error>> {
@@ -40,9 +41,9 @@ pub fn statement(
     match &statement.kind {
         StatementKind::Select(select) => super::select(select, catalog, params).map(query),
         StatementKind::NextTask(next) => super::next_task(next, catalog, params).map(query),
-        StatementKind::Claim(claim) => super::claim(claim, catalog, params).map(Command::Claim),
+        StatementKind::Claim(claim) => super::claim(claim, text, catalog, params).map(Command::Claim),
         StatementKind::Subscribe(subscribe) => {
-            super::subscribe(subscribe, catalog, params).map(Command::Subscribe)
+            super::subscribe(subscribe, text, catalog, params).map(Command::Subscribe)
         }
         StatementKind::ShowTables => super::show_tables(catalog, params, statement.span).map(query),
         StatementKind::Describe(table) => super::describe(table, catalog, params).map(query),

@@ -5,18 +5,19 @@ use super::{Catalog, limit};
 use crate::eval::Datum;
 use crate::functions::{Comparison, Op, SetOp};
 use crate::params::{Binding, Params};
-use crate::predicate::RowPredicate;
+use crate::predicate::{RowPredicate, fault};
 use crate::tables::{EventFields, TableSchema};
 use crate::typed::{Expr, Kind};
+use domain::PredicateFault;
 use grammar::ast::{self, SubscribeSource};
 use grammar::{Code, Error, Span};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use store::{Event, Position};
+use store::{Event, Position, Text};
 
-/// What tells whether an event is wanted: true, false or null.
-pub type EventTest = dyn Fn(&Event) -> Option<bool> + Send + Sync;
+/// What tells whether an event is wanted: true, false or null, or why it cannot be told.
+pub type EventTest = dyn Fn(&Event) -> Result<Option<bool>, PredicateFault> + Send + Sync;
 
 /// A row predicate over events.
 #[derive(Clone)]
@@ -54,12 +55,13 @@ pub struct Subscription {
     pub tags: BTreeSet<String>,
 }
 
-/// Resolves a subscription.
+/// Resolves a subscription; `text` is the statement.
 ///
 /// # Errors
 /// Everything that is wrong with it; `not_allowed` for sources other than events.
 pub fn subscribe(
     subscribe: &ast::Subscribe,
+    text: &str,
     catalog: &dyn Catalog,
     params: &Params,
 ) -> Result<Subscription, Vec<Error>> {
@@ -88,9 +90,12 @@ pub fn subscribe(
     let filter = match predicate {
         Some(predicate) => {
             hints.read(predicate.expr(), schema);
-            EventFilter(Arc::new(move |event| predicate.holds(&EventFields::new(event))))
+            let text = Text::from(text);
+            EventFilter(Arc::new(move |event| {
+                predicate.test(&EventFields::new(event)).map_err(|error| fault(error, &text))
+            }))
         }
-        None => EventFilter(Arc::new(|_| Some(true))),
+        None => EventFilter(Arc::new(|_| Ok(Some(true)))),
     };
     let Hints { types, streams, tags } = hints;
     Ok(Subscription { filter, start, types, streams, tags })

@@ -92,9 +92,11 @@ fn a_claims_where_is_a_row_predicate() {
             fixture.engine.candidate_filter(text, Params::none()).unwrap_or_else(|error| panic!("{error}"));
         (filter.0)(&candidate)
     };
-    assert_eq!(holds("caps ⊆ {rust, sql} AND priority = 0"), Some(true));
-    assert_eq!(holds("caps ⊆ {sql}"), Some(false));
-    assert_eq!(holds("project_id = 'p'"), None);
+    assert_eq!(holds("caps ⊆ {rust, sql} AND priority = 0"), Ok(Some(true)));
+    assert_eq!(holds("caps ⊆ {sql}"), Ok(Some(false)));
+    assert_eq!(holds("project_id = 'p'"), Ok(None));
+    let fault = holds("1 / priority > 0").expect_err("it divides by zero");
+    assert_eq!((fault.code, fault.line, fault.column, fault.length), ("division_by_zero", 1, 1, 12));
     assert!(fixture.engine.candidate_filter("cap ⊆ {sql}", Params::none()).is_err());
 }
 

@@ -15,7 +15,10 @@ impl From<Rejection> for Error {
             Rejection::NotFound { kind, id } => Self::not_found(kind, &id),
             Rejection::AlreadyExists { kind, id } => Self::new(Code::Conflict, message)
                 .details(json!({"kind": kind, "id": &*id}))
-                .hint("give another id, or none and let the server make one"),
+                .hint(match kind {
+                    "relationship" => "these two tasks are related so already",
+                    _ => "give another id, or none and let the server make one",
+                }),
             Rejection::VersionConflict { id, expected, actual } => Self::new(Code::Conflict, message)
                 .details(json!({"id": &*id, "expected": expected, "actual": actual}))
                 .hint("read the task again, then send the version you saw as expected_version")
@@ -37,7 +40,10 @@ impl From<Rejection> for Error {
             }
             Rejection::LeaseRequired { task_id, holder } => Self::new(Code::LeaseRequired, message)
                 .details(held(&[("task_id", &task_id)], holder.as_ref()))
-                .hint("send lease_id, or expected_version when nobody holds the task, or override: true")
+                .hint(match holder {
+                    Some(_) => "send the holder's lease_id, or override: true",
+                    None => "claim it and send lease_id, or send expected_version, or override: true",
+                })
                 .next(format!("agentpm task get {task_id}")),
             Rejection::LeaseExpired { lease_id, holder } => Self::new(Code::LeaseExpired, message)
                 .details(held(&[("lease_id", &lease_id)], holder.as_ref()))
@@ -48,6 +54,19 @@ impl From<Rejection> for Error {
                 .retryable(),
             Rejection::Forbidden { rule, reason } => {
                 Self::new(Code::Forbidden, message).details(json!({"rule": rule, "reason": reason}))
+            }
+            Rejection::Predicate(fault) => {
+                let error = Self::new(Code::Pql, message).details(json!({
+                    "pql_code": fault.code,
+                    "line": fault.line,
+                    "column": fault.column,
+                    "length": fault.length,
+                    "hint": fault.hint,
+                }));
+                match fault.hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Leases: who may write to a task, and until when.
 
+use super::list::one;
 use super::{Answer, Call};
 use crate::app::Shared;
+use crate::error::Error;
 use crate::wire::envelope::answer;
 use crate::wire::outcome::push_outcome;
 use crate::wire::work::{acquire_lease, renew_lease};
@@ -9,6 +11,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, patch, post};
 use domain::Command;
+use query::tables::RowFields;
 use store::Text;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -38,9 +41,11 @@ async fn release(State(app): State<Shared>, Path(id): Path<String>, call: Call) 
     by_holder(&app, call, &id, command).await
 }
 
-/// Whoever knows a lease's id acts as its holder.
+/// Whoever knows a lease's id acts as its holder. The answer is the lease as it then is.
 async fn by_holder(app: &Shared, call: Call, lease_id: &Text, command: Command) -> Answer {
-    let by = call.by.or_agent(app.holder(Some(lease_id)).as_ref());
+    let Some(holder) = app.holder(Some(lease_id)) else { return Err(Error::not_found("lease", lease_id)) };
+    let by = call.by.or_agent(Some(&holder));
     let done = app.execute(&by, command).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    let lease = app.engine.pin().lease(lease_id);
+    one(done.position, "lease", lease_id, lease.as_deref().map(RowFields::Lease))
 }

@@ -166,6 +166,11 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             return;
         }
         self.input = Some(line.digest);
+        if matches!(line.parsed, Ok(Parsed::Snapshot(_))) {
+            // A snapshot is compared with what is, whatever was imported before.
+            self.mark = None;
+            return;
+        }
         if let Some(mark) = self.mark.take_if(|mark| mark.input == format!("{:016x}", line.digest)) {
             self.skip_through = mark.line;
             self.report.resumed_after_line = Some(mark.line);

@@ -190,7 +190,7 @@ fn only_what_is_kept_makes_events() {
 }
 
 #[test]
-fn a_changed_text_supersedes_and_an_emptied_one_is_gone() {
+fn a_changed_text_supersedes_and_what_left_the_file_is_gone() {
     let log = Log::new();
     let noted = |notes: &str| {
         json!({"id": "a", "title": "t", "status": "open", "notes": notes,
@@ -206,6 +206,12 @@ fn a_changed_text_supersedes_and_an_emptied_one_is_gone() {
         .collect();
     assert_eq!(current, ["said"]);
     assert_eq!(log.contexts().len(), 3);
+    log.import_text(
+        &format!("{}\n", json!({"id": "a", "title": "t", "status": "open"})),
+        &Options::default(),
+    )
+    .expect("imports");
+    assert!(log.contexts().iter().all(|context| context.superseded_by.is_some()), "the comment is gone");
 }
 
 #[test]
@@ -405,6 +411,12 @@ fn a_snapshot_is_one_commit_of_now() {
     let report = log.import(&[with_edges("a", &[("b", "blocks")]), issue("b", "closed")]).expect("imports");
     assert_eq!((report.commits, log.edges()), (1, vec!["b blocks a".to_owned()]));
     assert!(log.store.head().time > Timestamp(1_700_000_000_000_000));
+    let head = log.store.head();
+    let again =
+        log.import(&[with_edges("a", &[("b", "blocks")]), issue("b", "closed")]).expect("imports again");
+    assert_eq!((again.events, log.store.head()), (0, head));
+    let later = log.import(&[with_edges("a", &[("b", "blocks")]), issue("b", "open")]).expect("a later one");
+    assert_eq!((later.tasks_changed, log.task("b").status), (1, TaskStatus::Open));
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl Sample {
     /// The columns of the answer.
     pub(super) fn run(&self, text: &str) -> Result<Vec<Vec<Datum<'static>>>, Error> {
         let parsed = grammar::parse(text).unwrap();
-        let planned = match statement(&parsed, self, &Params::none()) {
+        let planned = match statement(&parsed, text, self, &Params::none()) {
             Ok(Command::Query(planned)) => planned,
             Ok(other) => panic!("{other:?}"),
             Err(errors) => panic!("{text}\n{errors:?}"),

@@ -175,7 +175,8 @@ fn arithmetic_by_types() {
                 let gives = table.iter().find(|(l, signs, r, _)| *l == a && *r == b && signs.contains(sign));
                 let statement = format!("SELECT {left} {sign} {right} AS v FROM tasks WHERE false");
                 let parsed = grammar::parse(&statement).unwrap();
-                let planned = super::super::statement(&parsed, &super::World, &crate::Params::none());
+                let planned =
+                    super::super::statement(&parsed, &statement, &super::World, &crate::Params::none());
                 match (planned, gives) {
                     (Ok(super::Command::Query(planned)), Some((.., ty))) => {
                         assert_eq!(planned.columns[0].ty.as_str(), *ty, "{statement}");

@@ -243,7 +243,7 @@ fn bounds_hold_where_they_are_said_to() {
             statement += &format!(" JOIN tasks t{n} ON t{n}.id = t0.id");
         }
         let parsed = grammar::parse(&statement).unwrap();
-        super::super::statement(&parsed, &super::World, &crate::Params::none())
+        super::super::statement(&parsed, &statement, &super::World, &crate::Params::none())
     };
     assert!(joined(crate::plan::from::SOURCES_MAX).is_ok());
     let errors = joined(crate::plan::from::SOURCES_MAX + 1).unwrap_err();

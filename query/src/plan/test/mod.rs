@@ -214,7 +214,7 @@ fn answer(statement: &str, params: &Json) -> String {
 fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
     let parsed = grammar::parse(statement).map_err(|error| vec![error])?;
     let params = Params::from_json(params)?;
-    let planned = match super::statement(&parsed, &World, &params)? {
+    let planned = match super::statement(&parsed, statement, &World, &params)? {
         Command::Query(planned) | Command::Explain { planned, .. } => *planned,
         Command::Claim(claim) => {
             return Ok(vec![format!("{} {:?} {}", claim.agent, claim.lease_ms, claim.limit)]);

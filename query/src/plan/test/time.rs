@@ -72,7 +72,7 @@ fn moments_that_cannot_be() {
 fn an_answer_says_of_which_moment_it_is() {
     let position = |text: &str| {
         let parsed = grammar::parse(text).unwrap();
-        match super::super::statement(&parsed, &super::World, &crate::Params::none()) {
+        match super::super::statement(&parsed, text, &super::World, &crate::Params::none()) {
             Ok(super::Command::Query(planned)) => planned.at.position.0,
             other => panic!("{other:?}"),
         }

@@ -64,9 +64,8 @@ fn bad_requests() -> Vec<Bad> {
         ("PATCH", "/progress_items/none", json!({ "completed": true }), 404, N, &[]),
         ("POST", "/contexts", json!({ "task_id": "none", "type": "note", "content": "c" }), 404, N, &[]),
         ("POST", "/leases", json!({ "task_id": "none", "agent_id": "a1" }), 404, N, &[]),
-        // Whether a lease never was or is over is all the same to who shows it.
-        ("PATCH", "/leases/none/renew", json!({}), 423, "ERR_LEASE_EXPIRED", &[]),
-        ("DELETE", "/leases/none", Value::Null, 423, "ERR_LEASE_EXPIRED", &[]),
+        ("PATCH", "/leases/none/renew", json!({}), 404, N, &[]),
+        ("DELETE", "/leases/none", Value::Null, 404, N, &[]),
         // The wrong method.
         ("PUT", "/tasks", json!({}), 405, V, &[]),
         // Changing a task.
@@ -78,6 +77,14 @@ fn bad_requests() -> Vec<Bad> {
         ("PATCH", "/tasks/t0", json!({ "parent_id": "t1", "expected_version": 1 }), 409, "ERR_CONFLICT", &[]),
         ("POST", "/tasks/t1/transition", json!({ "status": "done" }), 400, V, &["/status"]),
         ("POST", "/tasks/t1/transition", json!({}), 400, V, &["/status"]),
+        (
+            "POST",
+            "/tasks/t1/transition",
+            json!({ "status": "blocked", "override": true }),
+            400,
+            V,
+            &["/reason"],
+        ),
         (
             "POST",
             "/tasks/t1/transition",

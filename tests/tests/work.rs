@@ -33,7 +33,7 @@ async fn status(client: &Client, id: &str) -> String {
 }
 
 async fn transition(client: &Client, id: &str, to: &str, guard: Value) -> Answer {
-    let mut body = json!({ "status": to });
+    let mut body = json!({ "status": to, "reason": "it is so" });
     for (key, value) in guard.as_object().unwrap() {
         body[key] = value.clone();
     }
@@ -188,6 +188,8 @@ async fn blockers_block_and_their_end_opens() {
         .data();
     let edge = json!({ "from_task_id": "hands-blocker", "to_task_id": "hand", "type": "blocks" });
     client.post("/relationships", edge).await.data();
+    let why = client.get("/tasks/hand?include=context").await.data()["context"].clone();
+    assert_eq!((&why[0]["type"], &why[0]["content"]), (&json!("blocker"), &json!("waiting for a person")));
     transition(&client, "hands-blocker", "cancelled", json!({ "override": true })).await.data();
     assert_eq!(status(&client, "hand").await, "blocked");
     transition(&client, "hand", "open", json!({ "override": true })).await.data();

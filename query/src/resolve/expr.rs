@@ -54,8 +54,12 @@ impl Resolver<'_> {
             }
             ExprKind::IsNull { negated, operand } => {
                 let operand = self.expr(operand)?;
-                let is_null = Expr::new(Kind::IsNull(Box::new(operand)), Type::Bool, span);
-                Some(fold(not_if(*negated, fold(is_null))))
+                let is_null = if is_never_null(&operand) {
+                    Expr::constant(Datum::Bool(false), span)
+                } else {
+                    fold(Expr::new(Kind::IsNull(Box::new(operand)), Type::Bool, span))
+                };
+                Some(fold(not_if(*negated, is_null)))
             }
             ExprKind::Call(call) => self.call(call, span),
             ExprKind::Case { operand, branches, otherwise } => {
@@ -236,6 +240,18 @@ impl Expr {
                 Self { kind: Kind::Column(crate::typed::Column { outer: 0, source: 0, column: 0 }), ..*self }
             }
         }
+    }
+}
+
+/// Whether an expression is known to have a value without looking at a row. DataFusion knows it too and then
+/// does not evaluate it: nor do we.
+fn is_never_null(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Const(value) => !value.is_null(),
+        Kind::IsNull(_) | Kind::Exists(_) => true,
+        Kind::Not(operand) => is_never_null(operand),
+        Kind::And(parts) | Kind::Or(parts) => parts.iter().all(is_never_null),
+        _ => false,
     }
 }
 

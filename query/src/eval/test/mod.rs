@@ -14,13 +14,13 @@ use std::collections::BTreeSet;
 use write::Writer;
 
 /// Statements of several expressions each.
-const STATEMENTS: u64 = 5000;
+const STATEMENTS: u64 = 120;
 
 /// Expressions of a statement: planning costs more than evaluating.
 const EXPRESSIONS: usize = 6;
 
 /// Filters.
-const FILTERS: u64 = 8000;
+const FILTERS: u64 = 150;
 
 impl Row for [Datum<'static>] {
     fn column(&self, column: Column) -> Datum<'_> {

@@ -18,6 +18,8 @@ mod reference;
 mod round_trip;
 mod spans;
 mod statements;
+mod strip;
+mod trees;
 
 use agentpm_grammar::{parse, parse_predicate};
 use std::panic::Location;

@@ -87,7 +87,7 @@ fn reference() -> String {
     let mut page = String::from(
         "# Tables\n\n\
          What `SELECT` reads. This page is written from the definitions in `query/src/tables`; a test holds the\n\
-         two equal. Columns stand in the order of `SELECT *`. Types are those of [PQL](pql/reference.md): a `set`\n\
+         two equal. Columns stand in the order of `SELECT *`. Types are those of [PQL](pql/grammar.md): a `set`\n\
          is text without order or repetition, `json` any JSON value, a `time` has microseconds and is UTC.\n\n\
          Every table but `events` and `next_task` has `HISTORY`, which gives each version of each row and adds\n\
          the columns at the end of this page. Every table has `AS OF`.\n",

@@ -1,6 +1,5 @@
 //! Opening: the state of the checkpoint, then the log's tail after it through the same fold as live events.
 
-use crate::delta::Layer;
 use crate::disk::Disk;
 use crate::keys::checkpoint::{self, Checkpoint};
 use crate::record::{Chain, Record};
@@ -144,7 +143,7 @@ fn replay<D: Decider>(disk: &Disk, views: &Views, core: &mut Core<D>) -> Result<
         core.fold(events).map_err(OpenError::Io)?;
         core.chain = record.chain();
         let drain = core.take_drain();
-        views.push(Layer::new(drain.entries), core.head, core.chain);
+        views.push(drain.layer(), core.head, core.chain);
         views.flush_if_due(disk).map_err(OpenError::Io)?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What one commit gathers: events, the rows they changed, and what both mean for the derived keyspace.
 
-use crate::delta::Entry;
+use crate::delta::{Entry, Layer};
 use crate::{
     Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, Stamp, StoredRow, Text, keys, record,
 };
@@ -11,7 +11,6 @@ use std::sync::Arc;
 pub(crate) struct Drain<R> {
     pub(crate) events: Vec<Event>,
     pub(crate) changes: Vec<RowChange<R>>,
-    pub(crate) entries: Vec<Entry>,
     /// What the events take in the record.
     pub(crate) bytes: usize,
     /// Streams written to, and where they are now.
@@ -25,7 +24,6 @@ impl<R> Default for Drain<R> {
         Self {
             events: Vec::new(),
             changes: Vec::new(),
-            entries: Vec::new(),
             bytes: 0,
             revisions: FxHashMap::default(),
             ids: FxHashMap::default(),
@@ -46,25 +44,25 @@ impl<R: StoredRow> Drain<R> {
     /// # Errors
     /// When the model made a row that cannot be kept.
     pub(crate) fn push(&mut self, event: Event, changed: usize) -> Result<(), Arc<str>> {
-        let position = event.position;
-        let entries = &mut self.entries;
-        entries
-            .push((keys::stream_head::key(&event.stream), Some(keys::stream_head::encode(event.revision))));
-        entries
-            .push((keys::stream::key(&event.stream, event.revision), Some(keys::stream::encode(position))));
-        entries.push((keys::event_id::key(event.id), Some(keys::event_id::encode(position))));
-        entries.push((keys::tag::type_key(&event.kind, position), Some(keys::tag::encode())));
-        for tag in &event.tags {
-            entries.push((keys::tag::key(tag, position), Some(keys::tag::encode())));
-        }
-        for change in &self.changes[changed..] {
-            change_entries(change, entries)?;
-        }
+        self.changes[changed..].iter().try_for_each(check_key)?;
         self.bytes += event_bytes(&event);
         self.revisions.insert(Text::clone(&event.stream), event.revision);
-        self.ids.insert(event.id, position);
+        self.ids.insert(event.id, event.position);
         self.events.push(event);
         Ok(())
+    }
+
+    /// What the events and changes mean for the derived keyspace: a function of the two alone, so it can be
+    /// worked out while the record is on its way to the disk.
+    pub(crate) fn layer(&self) -> Layer {
+        let mut entries = Vec::with_capacity(ENTRIES_PER_EVENT * self.events.len());
+        for event in &self.events {
+            event_entries(event, &mut entries);
+        }
+        for change in &self.changes {
+            change_entries(change, &mut entries);
+        }
+        Layer::new(entries)
     }
 
     /// The event at a position of this commit.
@@ -74,15 +72,33 @@ impl<R: StoredRow> Drain<R> {
     }
 }
 
-fn change_entries<R: StoredRow>(change: &RowChange<R>, entries: &mut Vec<Entry>) -> Result<(), Arc<str>> {
-    let RowChange { table, key, before, after, at } = change;
-    if key.len() > ROW_KEY_BYTES_MAX {
-        return Err(format!(
-            "the model made a row of table {table} with a key of {} bytes, at most {ROW_KEY_BYTES_MAX} can be kept",
-            key.len(),
+fn check_key<R>(change: &RowChange<R>) -> Result<(), Arc<str>> {
+    match change.key.len() {
+        0..=ROW_KEY_BYTES_MAX => Ok(()),
+        bytes => Err(format!(
+            "the model made a row of table {} with a key of {bytes} bytes, at most {ROW_KEY_BYTES_MAX} can be kept",
+            change.table,
         )
-        .into());
+        .into()),
     }
+}
+
+/// About what an event comes to: its own index keys and tags, a row, a version that ended.
+const ENTRIES_PER_EVENT: usize = 9;
+
+fn event_entries(event: &Event, entries: &mut Vec<Entry>) {
+    let position = event.position;
+    entries.push((keys::stream_head::key(&event.stream), Some(keys::stream_head::encode(event.revision))));
+    entries.push((keys::stream::key(&event.stream, event.revision), Some(keys::stream::encode(position))));
+    entries.push((keys::event_id::key(event.id), Some(keys::event_id::encode(position))));
+    entries.push((keys::tag::type_key(&event.kind, position), Some(keys::tag::encode())));
+    for tag in &event.tags {
+        entries.push((keys::tag::key(tag, position), Some(keys::tag::encode())));
+    }
+}
+
+fn change_entries<R: StoredRow>(change: &RowChange<R>, entries: &mut Vec<Entry>) {
+    let RowChange { table, key, before, after, at } = change;
     let stamp: &Stamp = at;
     let row = after.as_ref().map(|row| keys::row::encode(stamp, row));
     entries.push((keys::row::key(*table, key), row));
@@ -90,7 +106,6 @@ fn change_entries<R: StoredRow>(change: &RowChange<R>, entries: &mut Vec<Entry>)
         let key = keys::history::key(*table, stamp.position, key);
         entries.push((key, Some(keys::history::encode(stamp.time, before))));
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -115,10 +130,10 @@ mod test {
             after: Some(Count(1)),
             at: Arc::new(at.clone()),
         };
-        let mut entries = Vec::new();
-        change_entries(&change(ROW_KEY_BYTES_MAX), &mut entries).unwrap();
-        assert_eq!(entries.len(), 1);
-        let why = change_entries(&change(ROW_KEY_BYTES_MAX + 1), &mut entries).unwrap_err();
+        check_key(&change(ROW_KEY_BYTES_MAX)).unwrap();
+        let drain = Drain { changes: vec![change(ROW_KEY_BYTES_MAX)], ..Drain::default() };
+        assert_eq!(drain.layer().len(), 1);
+        let why = check_key(&change(ROW_KEY_BYTES_MAX + 1)).unwrap_err();
         assert!(why.contains("a row of table 1 with a key of 32769 bytes"), "{why}");
     }
 }

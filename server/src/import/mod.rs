@@ -26,7 +26,8 @@ use std::io::Read;
 use std::sync::mpsc::sync_channel;
 use store::Store;
 
-/// Parsed chunks that may wait for the writer: enough that the reader works on through a commit. At most 32 MiB of lines.
+/// Parsed chunks that may wait for the writer: enough that the reader works on through a commit. At most
+/// 32 MiB of lines.
 const CHUNKS_IN_FLIGHT_MAX: usize = 32;
 
 /// How to import.

@@ -12,8 +12,8 @@
 //! (`3`, xxh3 of the items as u64, `FJL` and 3). A new journal is zeros to 64 MiB.
 
 use crate::{Damage, OpenError, Position};
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,6 +21,9 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
+const PAGE: [u8; 4_096] = [0; 4_096];
+/// A new journal, 64 MiB of zeros, is looked through in pieces of so many bytes.
+const PIECE: u64 = 1 << 18;
 /// What an end ends with.
 const TRAILER: &[u8] = b"FJL\x03";
 
@@ -44,7 +47,7 @@ pub(crate) fn mend(dir: &Path) -> Result<(), OpenError> {
     let journals = journals(dir).map_err(io)?;
     let newest = journals.last().map(|(id, _)| *id);
     for (id, path) in journals {
-        match tail(&fs::read(&path).map_err(io)?) {
+        match tail(&read(&path).map_err(io)?) {
             Tail::Clean => {}
             Tail::Torn { at } if Some(id) == newest => {
                 tracing::warn!(journal = %path.display(), at, "the last commit was torn by a crash and is cut off");
@@ -59,6 +62,27 @@ pub(crate) fn mend(dir: &Path) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+/// What a journal holds, without the zeros at its end but for less than [`PIECE`] of them.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut end = file.metadata()?.len();
+    let mut piece = vec![0; PIECE as usize];
+    while end > 0 {
+        let start = end.saturating_sub(PIECE);
+        let piece = &mut piece[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(piece)?;
+        if !is_zero(piece) {
+            break;
+        }
+        end = start;
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let mut held = vec![0; end as usize];
+    file.read_exact(&mut held)?;
+    Ok(held)
 }
 
 /// Oldest first.
@@ -95,12 +119,15 @@ fn tail(journal: &[u8]) -> Tail {
     if follows { Tail::Broken { at } } else { Tail::Torn { at } }
 }
 
-/// Length of `bytes` without the zeros at their end, but for less than a page of them. A new journal is
-/// 64 MiB of zeros: they are compared by the page, which also a debug build does fast.
+/// Length of `bytes` without the zeros at their end, but for less than a page of them.
 fn without_zeros(bytes: &[u8]) -> usize {
-    const ZEROS: [u8; 4_096] = [0; 4_096];
-    let zero_pages = bytes.rchunks(ZEROS.len()).take_while(|page| **page == ZEROS[..page.len()]);
-    bytes.len() - zero_pages.map(<[u8]>::len).sum::<usize>()
+    let zeros = bytes.rchunks(PAGE.len()).take_while(|page| is_zero(page));
+    bytes.len() - zeros.map(<[u8]>::len).sum::<usize>()
+}
+
+/// Compares by the page, which also a debug build does fast.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(PAGE.len()).all(|page| *page == PAGE[..page.len()])
 }
 
 /// Bytes of the whole batch at the beginning of `bytes`, if there is one.

@@ -30,7 +30,8 @@ impl Layer {
         Self::sorted(changes)
     }
 
-    fn sorted(entries: Vec<Entry>) -> Self {
+    /// From entries in order.
+    pub(crate) fn sorted(entries: Vec<Entry>) -> Self {
         debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0));
         let bytes = entries
             .iter()
@@ -39,6 +40,14 @@ impl Layer {
             })
             .sum();
         Self { entries, bytes }
+    }
+
+    /// Both as one: all keys of `first` lie before those of `second`.
+    pub(crate) fn joined(mut first: Self, second: Self) -> Self {
+        debug_assert!(first.entries.last().zip(second.entries.first()).is_none_or(|(a, b)| a.0 < b.0));
+        first.entries.extend(second.entries);
+        first.bytes += second.bytes;
+        first
     }
 
     /// Both as one; where both have a key, `newer` counts. Removals stay: the disk below may have the key.

@@ -12,9 +12,9 @@ pub(crate) fn key(tag: &str, position: Position) -> Slice {
     Build::key(Kind::Tag, 10 + tag.len()).short(tag.as_bytes()).u64(position.0).done()
 }
 
-/// Key of an event type.
-pub(crate) fn type_key(kind: &str, position: Position) -> Slice {
-    key(&[TYPE_PREFIX, kind].concat(), position)
+/// The tag that an event of a type has.
+pub(crate) fn of_type(kind: &str) -> String {
+    [TYPE_PREFIX, kind].concat()
 }
 
 /// Entries of `tag` between two positions, both included.
@@ -46,10 +46,5 @@ mod test {
             prop_assert!(range.contains(&key(&tag, Position(a))));
             prop_assert_eq!(range.contains(&key(&other, Position(a))), other == tag);
         }
-    }
-
-    #[test]
-    fn an_event_type_is_a_tag() {
-        assert_eq!(type_key("TaskCreated", Position(9)), key("$type:TaskCreated", Position(9)));
     }
 }

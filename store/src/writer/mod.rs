@@ -18,6 +18,7 @@ use self::core::Durable;
 use self::drain::Drain;
 use self::queue::Queue;
 use self::request::Answer;
+use crate::delta::Layer;
 use crate::disk::Disk;
 use crate::poison::Poison;
 use crate::read::Fetch;
@@ -179,10 +180,12 @@ impl<D: Decider> Writer<D> {
             self.disk.commit(first, encoded.bytes).map(|()| encoded.chain)
         };
         let (written, layer) = match drain.events.len() {
-            // The layer of a large commit is made by another thread while this one writes the record.
+            // Half of a large commit's layer is made by another thread while this one writes the record.
             BESIDE_EVENTS_MIN.. => thread::scope(|scope| {
-                let layer = scope.spawn(|| drain.layer());
-                (write(), layer.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                let rows = scope.spawn(|| drain.rows_layer());
+                let (written, index) = (write(), drain.index_layer());
+                let rows = rows.join().unwrap_or_else(|panic| resume_unwind(panic));
+                (written, Layer::joined(index, rows))
             }),
             _ => (write(), drain.layer()),
         };

@@ -85,7 +85,6 @@ async fn an_answer_waits_for_the_position_it_must_reflect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has tickets; the server has not, yet"]
 async fn a_ticket_stands_for_the_token_once() {
     // Browsers cannot set the header of a WebSocket.
     let dir = tempfile::tempdir().unwrap();

@@ -384,7 +384,6 @@ async fn a_batch_points_at_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the language has EXPLAIN next_task; the server has not, yet"]
 async fn why_a_task_is_not_offered() {
     let (_dir, _server, client) = server().await;
     task(&client, "skilled", json!({ "caps": ["rust", "cobol"] })).await;

@@ -12,6 +12,7 @@ pub mod server;
 pub mod slt;
 pub mod socket;
 pub mod time;
+pub mod trace;
 pub mod wait;
 pub mod workload;
 

@@ -9,6 +9,9 @@
 //! replayed from the journal over later ingestions, and the sequence numbers of fjall's list of keyspaces
 //! are not recovered, so that a keyspace made after a restart can be undone: neither is used here.
 
+#[cfg(all(feature = "planted-faults", debug_assertions))]
+mod planted;
+
 use crate::journal;
 use crate::keys::{self, KeyRange};
 use crate::lock::{Lock, LockError};
@@ -103,6 +106,13 @@ impl Disk {
     pub(crate) fn commit(&self, first: Position, record: Vec<u8>) -> Result<(), Arc<str>> {
         #[cfg(test)]
         self.faults.before_commit()?;
+        #[cfg(all(feature = "planted-faults", debug_assertions))]
+        if planted::reply_before_sync() {
+            self.log_database.persist(PersistMode::SyncData).map_err(text)?;
+            let mut batch = self.log_database.batch().durability(Some(PersistMode::Buffer));
+            batch.insert(&self.log, keys::log::key(first), record);
+            return batch.commit().map_err(text);
+        }
         let mut batch = self.log_database.batch().durability(Some(PersistMode::SyncData));
         batch.insert(&self.log, keys::log::key(first), record);
         batch.commit().map_err(text)?;

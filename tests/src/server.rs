@@ -24,6 +24,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// The bearer token its clients carry.
     pub token: Option<String>,
+    /// A program that runs it, with its arguments; it must leave the server this process's child.
+    pub under: Vec<String>,
 }
 
 /// A running server. Dropping it kills it.
@@ -55,7 +57,19 @@ pub fn binary() -> PathBuf {
 /// A command of the program under test that sees none of the caller's own settings.
 #[must_use]
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    command_under(&[])
+}
+
+/// The same, run by another program.
+fn command_under(under: &[String]) -> Command {
+    let mut command = match under {
+        [] => Command::new(binary()),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary());
+            command
+        }
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AGENTPM_") {
             command.env_remove(name);
@@ -93,7 +107,7 @@ impl Server {
         std::fs::create_dir_all(dir).expect("the test's directory can be made");
         let log = dir.join("server.log");
         let stderr = File::options().create(true).append(true).open(&log).expect("the log can be opened");
-        let mut child = command()
+        let mut child = command_under(&options.under)
             .arg("serve")
             .arg("--data")
             .arg(dir.join("data"))

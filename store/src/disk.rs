@@ -29,6 +29,8 @@ const LOG: &str = "log";
 const LOG_NEW: &str = "log.new";
 /// Directory of the views' database.
 const VIEWS: &str = "views";
+/// The same while it is made beside another: by `rebuild`, which puts it in its place, and by `verify`.
+const VIEWS_NEW: &str = "views.new";
 /// Keyspace of everything that can be folded again.
 const DERIVED: &str = "derived";
 /// Most files fjall keeps open for each database.
@@ -50,7 +52,8 @@ pub(crate) struct Disk {
     _lock: Lock,
 }
 
-struct ViewsDatabase {
+/// See [`Disk`].
+pub(crate) struct ViewsDatabase {
     derived: Keyspace,
     database: Database,
     dir: PathBuf,
@@ -60,32 +63,78 @@ impl Disk {
     /// Opens the databases in `dir`, or makes them.
     pub(crate) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
         fs::create_dir_all(dir).map_err(|error| open_io(&error))?;
-        let lock = Lock::take(dir).map_err(|error| match error {
-            LockError::Held(holder) => OpenError::Held { dir: dir.into(), holder },
-            LockError::Io(error) => open_io(&error),
-        })?;
-        let path = dir.join(LOG);
-        if !path.try_exists().map_err(|error| open_io(&error))? {
+        let lock = take_lock(dir)?;
+        if !has_log(dir)? {
             create_log(dir, options)?;
         }
-        journal::mend(&path)?;
+        remove_directory(&dir.join(VIEWS_NEW))?;
+        Self::with_log(dir, lock, options, || {
+            ViewsDatabase::open(&dir.join(VIEWS), options).or_else(|why| {
+                tracing::warn!(%why, "the views cannot be opened and are made anew");
+                ViewsDatabase::create(&dir.join(VIEWS), options)
+            })
+        })
+    }
+
+    /// Opens the log in `dir`, with empty views aside: those that are kept stay as they are.
+    pub(crate) fn open_aside(dir: &Path, lock: Lock, options: &Options) -> Result<Self, OpenError> {
+        Self::with_log(dir, lock, options, || ViewsDatabase::create(&dir.join(VIEWS_NEW), options))
+    }
+
+    /// Puts the views that were made aside into the place of those that are kept. A crash on the way leaves a
+    /// log without views, which the next start folds again.
+    pub(crate) fn keep_views(self) -> Result<(), OpenError> {
+        let (made, _lock) = self.close();
+        let kept = made.with_file_name(VIEWS);
+        remove_directory(&kept)?;
+        fs::rename(&made, &kept).map_err(|error| open_io(&error))?;
+        kept.parent().map_or(Ok(()), sync_directory).map_err(|error| open_io(&error))
+    }
+
+    /// Throws the views away that were made aside.
+    pub(crate) fn drop_aside(self) -> Result<(), OpenError> {
+        let (made, _lock) = self.close();
+        remove_directory(&made)
+    }
+
+    /// Closes both databases; gives the directory of the views, and the lock.
+    fn close(self) -> (PathBuf, Lock) {
+        let Self { log, log_database, views, _lock: lock, .. } = self;
+        drop((log, log_database));
+        let ViewsDatabase { derived, database, dir } = views;
+        drop((derived, database));
+        (dir, lock)
+    }
+
+    fn with_log(
+        dir: &Path,
+        lock: Lock,
+        options: &Options,
+        views: impl FnOnce() -> Result<ViewsDatabase, OpenError>,
+    ) -> Result<Self, OpenError> {
+        let path = dir.join(LOG);
+        let last = journal::mend(&path)?;
         let log_database = open_log(&path, options).map_err(open_fjall)?;
         let meta = log_database.keyspace(keys::meta::KEYSPACE, by_ingestion).map_err(open_fjall)?;
         let node = check_meta(&meta)?;
         let log = log_database.keyspace(keys::log::KEYSPACE, || by_insert(options)).map_err(open_fjall)?;
-        let views = ViewsDatabase::open(&dir.join(VIEWS), options).or_else(|why| {
-            tracing::warn!(%why, "the views cannot be opened and are made anew");
-            ViewsDatabase::create(&dir.join(VIEWS), options)
-        })?;
-        Ok(Self {
+        let disk = Self {
             log,
             log_database,
-            views,
+            views: views()?,
             node,
             #[cfg(test)]
             faults: crate::fault::Faults::default(),
             _lock: lock,
-        })
+        };
+        // fjall leaves out of a journal what it takes to be in its tables.
+        if let Some(last) = last
+            && disk.record_at(last)?.is_none()
+        {
+            let why = "a journal has a commit here, but the log does not".into();
+            return Err(OpenError::Damaged(Damage { what: "log", position: last, why }));
+        }
+        Ok(disk)
     }
 
     /// Throws the views away and makes empty ones.
@@ -142,7 +191,11 @@ impl Disk {
 
     /// The derived keyspace as it is now.
     pub(crate) fn snapshot(&self) -> DerivedSnapshot {
-        DerivedSnapshot(Arc::new((self.views.database.snapshot(), self.views.derived.clone())))
+        self.views.snapshot()
+    }
+
+    fn record_at(&self, first: Position) -> Result<Option<Slice>, OpenError> {
+        self.log.get(keys::log::key(first)).map_err(open_fjall)
     }
 
     /// The last record that begins at or before that position.
@@ -206,6 +259,15 @@ impl DerivedSnapshot {
 }
 
 impl ViewsDatabase {
+    /// Opens the views that are kept in a data directory whose lock is held.
+    pub(crate) fn kept(data: &Path, options: &Options) -> Result<Self, OpenError> {
+        Self::open(&data.join(VIEWS), options)
+    }
+
+    pub(crate) fn snapshot(&self) -> DerivedSnapshot {
+        DerivedSnapshot(Arc::new((self.database.snapshot(), self.derived.clone())))
+    }
+
     fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
         let database = Database::builder(dir)
             .cache_size(options.views_cache_bytes)
@@ -223,6 +285,22 @@ impl ViewsDatabase {
         Self::open(dir, options)
     }
 }
+
+/// Takes the lock of a data directory.
+pub(crate) fn take_lock(dir: &Path) -> Result<Lock, OpenError> {
+    Lock::take(dir).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::Held { dir: dir.into(), holder },
+        LockError::Io(error) => open_io(&error),
+    })
+}
+
+/// Whether a data directory has a log.
+pub(crate) fn has_log(dir: &Path) -> Result<bool, OpenError> {
+    dir.join(LOG).try_exists().map_err(|error| open_io(&error))
+}
+
+/// The databases of a data directory that are there, by their names: of the log, and of the views.
+pub(crate) const DATABASES: [&str; 2] = [LOG, VIEWS];
 
 fn open_log(dir: &Path, options: &Options) -> fjall::Result<Database> {
     Database::builder(dir)
@@ -329,6 +407,22 @@ pub(crate) fn set_derived(dir: &Path, key: Slice, value: Slice) {
     let mut ingestion = views.derived.start_ingestion().unwrap();
     ingestion.write(key, value).unwrap();
     ingestion.finish().unwrap();
+}
+
+/// Takes a key out of the derived keyspace of a closed store.
+#[cfg(test)]
+pub(crate) fn remove_derived(dir: &Path, key: Slice) {
+    let views = ViewsDatabase::open(&dir.join(VIEWS), &Options::default()).unwrap();
+    let mut ingestion = views.derived.start_ingestion().unwrap();
+    ingestion.write_tombstone(key).unwrap();
+    ingestion.finish().unwrap();
+}
+
+/// The derived keyspace of a closed store.
+#[cfg(test)]
+pub(crate) fn all_derived(dir: &Path) -> Vec<(Slice, Slice)> {
+    let views = ViewsDatabase::open(&dir.join(VIEWS), &Options::default()).unwrap();
+    views.derived.iter().map(|guard| guard.into_inner().unwrap()).collect()
 }
 
 /// Puts a record into the log of a closed store.

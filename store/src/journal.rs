@@ -1,17 +1,24 @@
 //! A look at fjall's journals before fjall opens them.
 //!
-//! Every commit is synced before the next is begun, so a power cut can tear the last one only: any of its
-//! pages may be missing. fjall 3.1 cuts a tail that ends early, but refuses to open when a page inside is
-//! missing and the end is there; and where it cuts, it does not look whether whole batches follow. So we cut
-//! first: a torn last batch goes, which nobody was told of; a torn batch with a whole one after it is damage
-//! to what was acknowledged, and is refused.
+//! Every commit is synced before the next is begun, so a crash can tear the last one only: its end may be
+//! missing, and after a power cut any of its sectors. fjall 3.1 cuts a tail that ends early, but refuses to
+//! open when a page inside is missing and the end is there; and where it cuts, it does not look whether whole
+//! batches follow. So we look first:
+//!
+//! - a last batch of which something is missing is *torn*. It goes: nobody was told of it.
+//! - a last batch that is all there and yet does not fit its checksum was *changed* after it was written. It
+//!   may have been acknowledged, so it is damage, and so is a torn batch with a whole one after it.
+//!
+//! The sequence number of a batch is under no checksum. fjall leaves a batch out whose number is not past that
+//! of its tables; so numbers must ascend, and the last record of the journals must be in the log when it is
+//! open (see [`crate::disk`]).
 //!
 //! The layout, as fjall 3.1 writes it (integers little-endian): a batch is a start (`1`, items as u32,
 //! sequence number as u64), items (`2`, value type, compression, keyspace as u64, lengths of key as u16, of
 //! the value as u32 and as stored as u32, key, stored value) or clears (`4`, keyspace as u64), and an end
 //! (`3`, xxh3 of the items as u64, `FJL` and 3). A new journal is zeros to 64 MiB.
 
-use crate::{Damage, OpenError, Position};
+use crate::{Damage, OpenError, Position, keys};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -27,6 +34,14 @@ const PIECE: u64 = 1 << 18;
 /// What an end ends with.
 const TRAILER: &[u8] = b"FJL\x03";
 
+/// What a disk writes whole or not at all, in bytes.
+const SECTOR: usize = 512;
+/// Bytes of an end: its tag, its checksum, [`TRAILER`].
+const END_BYTES: usize = 1 + 8 + TRAILER.len();
+/// How far a batch's sequence number can be past the position of its record. Each commit takes one number and
+/// at least one position; beyond those, only flushes, compactions and keyspaces take numbers.
+const NUMBERS_BESIDE_MAX: u64 = 1 << 20;
+
 /// What there is behind the last whole batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
@@ -34,38 +49,86 @@ enum Tail {
     Clean,
     /// Part of a batch, from here on.
     Torn { at: usize },
+    /// A batch of which nothing is missing, and which is not what was written.
+    Changed { at: usize },
     /// Something that is no batch, and whole batches after it.
     Broken { at: usize },
 }
 
-/// Makes the journals in `dir` fit for fjall: cuts a torn batch off the newest.
-///
-/// # Errors
-/// When what is missing was acknowledged; nothing is changed then.
-pub(crate) fn mend(dir: &Path) -> Result<(), OpenError> {
-    let io = |error: io::Error| OpenError::Io(format!("journal: {error}").into());
-    let journals = journals(dir).map_err(io)?;
+/// What is wrong with a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) path: PathBuf,
+    pub(crate) why: String,
+}
+
+/// What the journals of a database hold.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// What was acknowledged and is not whole.
+    pub(crate) faults: Vec<Fault>,
+    /// The journal whose last batch a crash tore, and where that begins.
+    pub(crate) torn: Option<(PathBuf, usize)>,
+    /// First position of the last commit in them.
+    pub(crate) last: Option<Position>,
+}
+
+/// Looks through the journals in `dir`; changes nothing.
+pub(crate) fn survey(dir: &Path) -> io::Result<Survey> {
+    let mut survey = Survey::default();
+    let mut number = None;
+    let journals = journals(dir)?;
     let newest = journals.last().map(|(id, _)| *id);
     for (id, path) in journals {
-        match tail(&read(&path).map_err(io)?) {
-            Tail::Clean => {}
-            Tail::Torn { at } if Some(id) == newest => {
-                tracing::warn!(journal = %path.display(), at, "the last commit was torn by a crash and is cut off");
-                cut(&path, at).map_err(io)?;
+        let held = read(&path)?;
+        let mut at = 0;
+        let mut fault = |why: String| survey.faults.push(Fault { path: path.clone(), why });
+        while let Some(batch) = batch(&held[at..]) {
+            let too_far = |first: Position| batch.number > first.0.saturating_add(NUMBERS_BESIDE_MAX);
+            if number.is_some_and(|before| batch.number <= before) || batch.record.is_some_and(too_far) {
+                fault(format!("the batch at byte {at} has sequence number {}, out of order", batch.number));
             }
+            number = Some(batch.number);
+            survey.last = batch.record.max(survey.last);
+            at += batch.len;
+        }
+        match tail(&held, at) {
+            Tail::Clean => {}
+            Tail::Torn { at } if Some(id) == newest => survey.torn = Some((path, at)),
             Tail::Torn { at } | Tail::Broken { at } => {
-                let why =
-                    format!("{} has no whole batch at byte {at}, but later ones follow", path.display());
-                let damage = Damage { what: "journal", position: Position::ZERO, why: why.into() };
-                return Err(OpenError::Damaged(damage));
+                fault(format!("there is no whole batch at byte {at}, but later ones follow"));
+            }
+            Tail::Changed { at } => {
+                fault(format!(
+                    "the last batch, at byte {at}, is not what was written, though all of it is there"
+                ));
             }
         }
     }
-    Ok(())
+    Ok(survey)
+}
+
+/// Makes the journals in `dir` fit for fjall: cuts a torn batch off the newest. Gives the first position of
+/// the last commit in them.
+///
+/// # Errors
+/// When what is missing was acknowledged; nothing is changed then.
+pub(crate) fn mend(dir: &Path) -> Result<Option<Position>, OpenError> {
+    let io = |error: io::Error| OpenError::Io(format!("journal: {error}").into());
+    let survey = survey(dir).map_err(io)?;
+    if let Some(Fault { path, why }) = survey.faults.first() {
+        let why = format!("{}: {why}", path.display()).into();
+        return Err(OpenError::Damaged(Damage { what: "journal", position: Position::ZERO, why }));
+    }
+    if let Some((path, at)) = survey.torn {
+        tracing::warn!(journal = %path.display(), at, "the last commit was torn by a crash and is cut off");
+        cut(&path, at).map_err(io)?;
+    }
+    Ok(survey.last)
 }
 
 /// What a journal holds, without the zeros at its end but for less than [`PIECE`] of them.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut end = file.metadata()?.len();
     let mut piece = vec![0; PIECE as usize];
@@ -105,18 +168,29 @@ fn cut(path: &Path, at: usize) -> io::Result<()> {
     file.sync_all()
 }
 
-fn tail(journal: &[u8]) -> Tail {
-    let mut at = 0;
-    while let Some(len) = batch(&journal[at..]) {
-        at += len;
-    }
+/// What is behind the whole batches, which end at `at`.
+fn tail(journal: &[u8], at: usize) -> Tail {
     let rest = &journal[at..];
     let end = without_zeros(rest);
     if end == 0 {
         return Tail::Clean;
     }
-    let follows = (1..end).any(|from| rest[from] == START && batch(&rest[from..]).is_some());
-    if follows { Tail::Broken { at } } else { Tail::Torn { at } }
+    if (1..end).any(|from| rest[from] == START && batch(&rest[from..]).is_some()) {
+        return Tail::Broken { at };
+    }
+    if is_all_there(rest, at) { Tail::Changed { at } } else { Tail::Torn { at } }
+}
+
+/// Whether the batch at the beginning of `rest`, which lies at `at`, was written to its end and no sector of
+/// it is missing.
+fn is_all_there(rest: &[u8], at: usize) -> bool {
+    let written = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let batch = &rest[..written];
+    // One of the two also says so when the other was changed.
+    let ended = batch.ends_with(TRAILER) || frame(rest).is_some_and(|frame| frame.len == written);
+    let first_sector = (SECTOR - at % SECTOR).min(written);
+    let (first, others) = batch.split_at(first_sector);
+    ended && !is_zero(first) && !others.chunks(SECTOR).any(is_zero)
 }
 
 /// Length of `bytes` without the zeros at their end, but for less than a page of them.
@@ -130,34 +204,50 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(PAGE.len()).all(|page| *page == PAGE[..page.len()])
 }
 
-/// Bytes of the whole batch at the beginning of `bytes`, if there is one.
-fn batch(bytes: &[u8]) -> Option<usize> {
+/// A batch by its own lengths; whether it is what was written is another question.
+struct Frame<'a> {
+    number: u64,
+    /// What its checksum is of.
+    items: &'a [u8],
+    /// Key of the last item, when it is that of a commit record.
+    record: Option<Position>,
+    /// Bytes with the end, which may be cut short.
+    len: usize,
+}
+
+fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let mut cursor = Cursor(bytes);
     if cursor.u8()? != START {
         return None;
     }
-    let items = cursor.u32()?;
-    cursor.take(8)?;
+    let count = cursor.u32()?;
+    let number = cursor.u64()?;
     let before = cursor.0;
-    for _ in 0..items {
+    let mut record = None;
+    for _ in 0..count {
         match cursor.u8()? {
             ITEM => {
                 cursor.take(1 + 1 + 8)?;
                 let key = cursor.u16()?;
                 cursor.take(4)?;
                 let stored = cursor.u32()?;
-                cursor.take(usize::from(key))?;
+                record = keys::log::decode(cursor.take(usize::from(key))?).ok();
                 cursor.take(stored as usize)?;
             }
             CLEAR => drop(cursor.take(8)?),
             _ => return None,
         }
     }
-    let hashed = &before[..before.len() - cursor.0.len()];
-    if cursor.u8()? != END || cursor.u64()? != xxh3_64(hashed) || cursor.take(TRAILER.len())? != TRAILER {
-        return None;
-    }
-    Some(bytes.len() - cursor.0.len())
+    let items = &before[..before.len() - cursor.0.len()];
+    Some(Frame { number, items, record, len: bytes.len() - cursor.0.len() + END_BYTES })
+}
+
+/// The whole batch at the beginning of `bytes`, if there is one.
+fn batch(bytes: &[u8]) -> Option<Frame<'_>> {
+    let frame = frame(bytes)?;
+    let mut end = Cursor(bytes.get(frame.len - END_BYTES..frame.len)?);
+    let whole = end.u8()? == END && end.u64()? == xxh3_64(frame.items) && end.0 == TRAILER;
+    whole.then_some(frame)
 }
 
 /// Little-endian, unlike our own.
@@ -195,8 +285,8 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 pub(crate) fn batch_bounds(journal: &[u8]) -> Vec<usize> {
     let mut bounds = vec![0];
-    while let Some(len) = batch(&journal[bounds[bounds.len() - 1]..]) {
-        bounds.push(bounds[bounds.len() - 1] + len);
+    while let Some(batch) = batch(&journal[bounds[bounds.len() - 1]..]) {
+        bounds.push(bounds[bounds.len() - 1] + batch.len);
     }
     bounds
 }

@@ -126,6 +126,56 @@ fn what_was_acknowledged_is_never_cut_silently() {
     }
 }
 
+/// Of a torn commit something is missing. One that is all there, but for a bit, was changed afterwards, and may
+/// have been acknowledged.
+#[test]
+fn a_changed_last_commit_is_not_taken_for_a_torn_one() {
+    let before = before();
+    let last = &before.commits[9];
+    let pages =
+        pages(last).into_iter().flat_map(|page| [page.start, (page.start + page.end) / 2, page.end - 1]);
+    // The tag, the count, lengths; the end's tag, its checksum, its trailer.
+    let marks = [0, 1, 4, 13, 16, 26, 28, 31, 32].map(|at| last.start + at);
+    let ends = [1, 2, 4, 5, 12, 13].map(|at| last.end - at);
+    for at in pages.chain(marks).chain(ends) {
+        let mut journal = before.journal.clone();
+        journal[at] ^= 1 << (at % 8);
+        let copy = before.with_journal(&journal);
+        match Store::open(copy.path(), Counters::default(), tiny()) {
+            Err(OpenError::Damaged(damage)) => {
+                assert_eq!(damage.what, "journal");
+                assert!(damage.why.contains("though all of it is there"), "byte {at}: {damage}");
+            }
+            Err(error) => panic!("byte {at}: {error}"),
+            Ok((_, opened)) => panic!("byte {at}: opened at {}", opened.head.position),
+        }
+    }
+}
+
+/// The sequence number of a batch is under no checksum.
+#[test]
+fn a_changed_sequence_number_loses_nothing_silently() {
+    let before = before();
+    let events = 9 + EVENTS_OF_LAST as u64;
+    let mut refused = 0;
+    for commit in [&before.commits[4], &before.commits[9]] {
+        for at in (commit.start + 5)..(commit.start + 13) {
+            let mut journal = before.journal.clone();
+            journal[at] ^= 1;
+            let copy = before.with_journal(&journal);
+            match Store::open(copy.path(), Counters::default(), tiny()) {
+                Err(OpenError::Damaged(damage)) => {
+                    assert!(damage.why.contains("sequence number"), "byte {at}: {damage}");
+                    refused += 1;
+                }
+                Err(error) => panic!("byte {at}: {error}"),
+                Ok((_, opened)) => assert_eq!(opened.head.position.0, events, "byte {at}"),
+            }
+        }
+    }
+    assert!(refused >= 10, "{refused}");
+}
+
 #[test]
 fn a_whole_journal_is_left_as_it_is() {
     let before = before();

@@ -43,4 +43,4 @@ pub use id::{EventId, Position, Revision, Text, Timestamp};
 pub use open::Opened;
 pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};
 pub use read::Reader;
-pub use store::Store;
+pub use store::{Pending, Store};

@@ -6,7 +6,7 @@ use crate::record::{Chain, Record};
 use crate::texts::Texts;
 use crate::view::View;
 use crate::views::Views;
-use crate::writer::Core;
+use crate::writer::{Core, Taken, layer};
 use crate::{
     Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError, TableId, Text, Version, keys,
 };
@@ -29,6 +29,7 @@ pub(crate) struct Started<D: Decider> {
     pub(crate) disk: Arc<Disk>,
     pub(crate) views: Views,
     pub(crate) core: Core<D>,
+    pub(crate) chain: Chain,
     pub(crate) opened: Opened,
 }
 
@@ -58,12 +59,12 @@ pub(crate) fn open<D: Decider>(
 
     let disk = Arc::new(disk);
     let views = Views::new(disk.snapshot(), head, chain, fold, options);
-    let mut core = Core::new(decider, head, chain, options);
-    replay(&disk, &views, &mut core)?;
+    let mut core = Core::new(decider, head, options);
+    let chain = replay(&disk, &views, &mut core, chain)?;
     let replayed_events = core.head.position.0 - head.position.0;
     let opened = Opened { head: core.head, checkpoint: head.position, replayed_events };
     tracing::info!(head = %core.head.position, checkpoint = %head.position, replayed_events, "the log is open");
-    Ok(Started { disk, views, core, opened })
+    Ok(Started { disk, views, core, chain, opened })
 }
 
 /// The checkpoint and its rows, or why it is of no use.
@@ -124,8 +125,14 @@ fn kept<R: crate::StoredRow>(
     }
 }
 
-/// Folds every record after the core's head in, and checks that they are whole and follow one another.
-fn replay<D: Decider>(disk: &Disk, views: &Views, core: &mut Core<D>) -> Result<(), OpenError> {
+/// Folds every record after the core's head in, and checks that they are whole and follow one another. The
+/// chain hash goes from that of the head to that of the last record.
+fn replay<D: Decider>(
+    disk: &Disk,
+    views: &Views,
+    core: &mut Core<D>,
+    mut chain: Chain,
+) -> Result<Chain, OpenError> {
     let mut texts = Texts::new();
     for entry in disk.records(core.head.position.next(), Position(u64::MAX), Direction::Forward) {
         let (first, bytes) = entry.map_err(read_failed)?;
@@ -135,18 +142,20 @@ fn replay<D: Decider>(disk: &Disk, views: &Views, core: &mut Core<D>) -> Result<
             return Err(OpenError::Damaged(Damage { what: "log", position: expected, why }));
         }
         let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
-        record.verify_chain(core.chain).map_err(OpenError::Damaged)?;
+        record.verify_chain(chain).map_err(OpenError::Damaged)?;
         let events = (first.0..=record.last().0)
             .map(|position| record.event(Position(position), &mut texts))
             .collect::<Result<Vec<_>, _>>()
             .map_err(OpenError::Damaged)?;
         core.fold(events).map_err(OpenError::Io)?;
-        core.chain = record.chain();
-        let drain = core.take_drain();
-        views.push(drain.layer(), core.head, core.chain);
+        chain = record.chain();
+        if let Some(Taken { commit, .. }) = core.take_commit() {
+            views.push(layer(&commit), core.head, chain);
+        }
+        core.landed();
         views.flush_if_due(disk).map_err(OpenError::Io)?;
     }
-    Ok(())
+    Ok(chain)
 }
 
 fn read_failed(error: ReadError) -> OpenError {

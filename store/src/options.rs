@@ -13,6 +13,9 @@ pub struct Options {
     pub drain_bytes_max: usize,
     /// Requests that one commit answers. Bounds the wait of a rejected request, which writes nothing.
     pub drain_requests_max: usize,
+    /// Events from which on a commit is written by a thread of its own while the next drain is decided, if
+    /// something waits. A smaller one is not worth the two switches.
+    pub beside_events_min: usize,
     /// Requests waiting for the writer; one more is refused with `QueueFull`.
     pub queue_requests_max: usize,
     /// Bytes of events that one request may write. A record holds a drain, so a record is bounded by
@@ -49,6 +52,7 @@ impl Default for Options {
             drain_events_max: 1_024,
             drain_bytes_max: 1 << 20,
             drain_requests_max: 1_024,
+            beside_events_min: 512,
             queue_requests_max: 4_096,
             request_bytes_max: 64 << 20,
             delta_entries_max: 200_000,

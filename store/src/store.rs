@@ -26,6 +26,33 @@ impl<D: Decider> Clone for Store<D> {
     }
 }
 
+/// Commands that wait to be decided. Dropped, they are carried out all the same.
+#[must_use]
+pub struct Pending<D: Decider> {
+    store: Store<D>,
+    answers: Vec<oneshot::Receiver<CommandResult<D>>>,
+}
+
+impl<D: Decider> Pending<D> {
+    /// Waits for all answers, in the order of the commands; what one was rejected for did not stop the next.
+    ///
+    /// # Panics
+    /// When called from async code: it blocks.
+    #[allow(clippy::type_complexity, reason = "the answer of execute_blocking, many times")]
+    pub fn wait(self) -> Vec<Result<Done<D::Outcome>, ExecuteError<D::Rejection>>> {
+        let Self { store, answers } = self;
+        let answer =
+            |answer: oneshot::Receiver<_>| answer.blocking_recv().unwrap_or_else(|_| Err(store.gone()));
+        answers.into_iter().map(answer).collect()
+    }
+
+    /// How many have been answered.
+    #[cfg(test)]
+    pub(crate) fn answered(&self) -> usize {
+        self.answers.iter().filter(|answer| !answer.is_empty()).count()
+    }
+}
+
 struct Inner<D: Decider> {
     writer: Arc<Writer<D>>,
     /// The writer's thread and the flushing thread; none after closing.
@@ -41,10 +68,10 @@ impl<D: Decider> Store<D> {
     /// # Errors
     /// See [`OpenError`]. Nothing that was acknowledged is changed.
     pub fn open(dir: &Path, decider: D, options: Options) -> Result<(Self, Opened), OpenError> {
-        let Started { disk, views, core, opened } = open::open(dir, decider, &options)?;
+        let Started { disk, views, core, chain, opened } = open::open(dir, decider, &options)?;
         let recent = Arc::new(Recent::new(&options));
         let inner = Inner {
-            writer: Arc::new(Writer::new(core, disk, views, recent, &options)),
+            writer: Arc::new(Writer::new(core, chain, disk, views, recent, &options)),
             threads: Mutex::default(),
         };
         inner.spawn("agentpm-write", Writer::lead_when_handed)?;
@@ -96,17 +123,16 @@ impl<D: Decider> Store<D> {
         answer.blocking_recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
-    /// [`Store::execute_blocking`] for many commands, one after another without another's between: as few
-    /// commits as the bounds of one allow. Answers come in the order of the commands; what one of them is
-    /// rejected for does not stop the next.
+    /// Puts many commands into the queue, all or none, to be decided one after another with no other's between:
+    /// in as few commits as the bounds of one allow. Who puts more in before it [waits](Pending::wait) for
+    /// these keeps the writer busy: it decides the next while it commits the last.
     ///
-    /// # Panics
-    /// When called from async code: it blocks.
-    #[allow(clippy::type_complexity, reason = "the answer of execute_blocking, many times")]
-    pub fn execute_many_blocking(
+    /// # Errors
+    /// When the queue cannot take them, or the store is closed or poisoned.
+    pub fn enqueue_many(
         &self,
         commands: Vec<(Context, D::Command)>,
-    ) -> Vec<Result<Done<D::Outcome>, ExecuteError<D::Rejection>>> {
+    ) -> Result<Pending<D>, ExecuteError<D::Rejection>> {
         let (requests, answers): (Vec<_>, Vec<_>) = commands
             .into_iter()
             .map(|(context, command)| {
@@ -115,15 +141,11 @@ impl<D: Decider> Store<D> {
             })
             .unzip();
         let queue = &self.0.writer.queue;
-        match queue.put_many(requests) {
-            Ok(Role::Wait) => {}
-            Ok(Role::Lead) => self.0.writer.lead_once(),
-            Err(refused) => return answers.iter().map(|_| Err(self.refused(refused))).collect(),
+        match queue.put_many(requests).map_err(|refused| self.refused(refused))? {
+            Role::Wait => {}
+            Role::Lead => queue.hand_over(),
         }
-        answers
-            .into_iter()
-            .map(|answer| answer.blocking_recv().unwrap_or_else(|_| Err(self.gone())))
-            .collect()
+        Ok(Pending { store: self.clone(), answers })
     }
 
     /// Appends events as they are given. The model folds them, it does not decide about them. The same

@@ -10,16 +10,21 @@ use domain::beads::{
 use domain::{Command, Outcome, Work};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
+use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
-use store::{Context, Direction, Position, Store, Text, Timestamp};
+use store::{Context, Direction, Pending, Position, Store, Text, Timestamp};
 
 /// Changes or edge lists in one command.
 const COMMAND_ITEMS: usize = 256;
 
-/// Items in the commands sent to the writer at once: few fsyncs, however small the commits of the input are. With a
-/// command an item at worst it is what the writer's queue takes.
+/// Items in the commands sent to the writer at once, and commands at most: a small commit of the input is one.
 const SEND_ITEMS: usize = 4_096;
+const SEND_COMMANDS: usize = 512;
+
+/// Sends under way. The writer decides one while it commits another, so it must not wait for us in between; and
+/// all their commands together take half of its queue.
+const SENDS_MAX: usize = 4;
 
 /// Where an earlier import of the same input stopped: the metadata of its last event.
 #[derive(Deserialize)]
@@ -46,8 +51,11 @@ struct Driver<'a, P> {
     skip_through: u64,
     group: Option<Group>,
     last_at: Option<Timestamp>,
+    /// The last line that could be used.
+    last_line: u64,
     outgoing: Vec<(Context, Command)>,
     outgoing_items: usize,
+    sent: VecDeque<Pending<Work>>,
     edges: Edges,
 }
 
@@ -91,16 +99,16 @@ pub(super) fn drive(
         skip_through: 0,
         group: None,
         last_at: None,
+        last_line: 0,
         outgoing: Vec::new(),
         outgoing_items: 0,
+        sent: VecDeque::new(),
         edges: Edges::default(),
     };
-    for chunk in chunks {
-        for line in chunk {
-            driver.line(line)?;
-        }
-        (driver.progress)(Progress { lines: driver.report.lines, events: driver.report.events });
-    }
+    let sent = driver.send_all(chunks);
+    // Also when something went wrong: what was sent is carried out, and an import that has ended has ended.
+    let settled = driver.settle(0);
+    sent.and(settled)?;
     driver.finish(started)
 }
 
@@ -115,6 +123,17 @@ fn last_mark(store: &Store<Work>) -> Result<Option<Mark>, ImportError> {
 }
 
 impl<P: FnMut(Progress)> Driver<'_, P> {
+    fn send_all(&mut self, chunks: Receiver<Vec<Numbered>>) -> Result<(), ImportError> {
+        for chunk in chunks {
+            for line in chunk {
+                self.line(line)?;
+            }
+            (self.progress)(Progress { lines: self.report.lines, events: self.report.events });
+        }
+        self.finish_group()?;
+        self.flush()
+    }
+
     fn line(&mut self, line: Numbered) -> Result<(), ImportError> {
         self.begin(&line);
         self.report.lines += 1;
@@ -143,6 +162,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         }
         let group = self.group.as_mut().expect("entered above");
         (group.last_line, group.last_digest) = (line.line, line.digest);
+        self.last_line = line.line;
         if line.line <= self.skip_through {
             return Ok(());
         }
@@ -313,24 +333,44 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
             Context { now: clock::now(), seed: clock::fresh_id(), metadata: "{}".into(), actor: None };
         self.outgoing.push((context, Command::ImportBeads(batch)));
         self.outgoing_items += items;
-        if self.outgoing_items >= SEND_ITEMS { self.flush() } else { Ok(()) }
+        if self.outgoing_items < SEND_ITEMS && self.outgoing.len() < SEND_COMMANDS {
+            return Ok(());
+        }
+        self.settle(SENDS_MAX - 1)?;
+        self.flush()
     }
 
     fn flush(&mut self) -> Result<(), ImportError> {
         self.outgoing_items = 0;
-        for answer in self.store.execute_many_blocking(std::mem::take(&mut self.outgoing)) {
-            match answer.map_err(|error| ImportError::Refused(error.to_string()))?.outcome {
-                Outcome::Imported(batch) => self.report.add(batch),
-                other => return Err(ImportError::Internal(format!("an import was answered with {other:?}"))),
-            }
-        }
+        let sent = self.store.enqueue_many(std::mem::take(&mut self.outgoing));
+        self.sent.push_back(sent.map_err(|error| ImportError::Refused(error.to_string()))?);
         Ok(())
     }
 
+    /// Waits for the oldest sends until no more than so many are under way.
+    ///
+    /// # Errors
+    /// What the first that failed did so by.
+    fn settle(&mut self, under_way: usize) -> Result<(), ImportError> {
+        let mut settled = Ok(());
+        while self.sent.len() > under_way {
+            let answers = self.sent.pop_front().into_iter().flat_map(Pending::wait);
+            for answer in answers {
+                match answer.map(|done| done.outcome) {
+                    Ok(Outcome::Imported(batch)) => self.report.add(batch),
+                    Ok(other) => {
+                        let why = format!("an import was answered with {other:?}");
+                        settled = settled.and(Err(ImportError::Internal(why)));
+                    }
+                    Err(error) => settled = settled.and(Err(ImportError::Refused(error.to_string()))),
+                }
+            }
+        }
+        settled
+    }
+
     fn finish(mut self, started: Instant) -> Result<Report, ImportError> {
-        let last_line = self.group.as_ref().map_or(0, |group| group.last_line);
-        self.finish_group()?;
-        self.flush()?;
+        let last_line = self.last_line;
         if last_line < self.skip_through {
             return Err(ImportError::InputDiffers { line: self.skip_through });
         }

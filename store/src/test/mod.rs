@@ -1,5 +1,6 @@
 //! The store as a whole, with the counters of [`crate::model`] as its model.
 
+mod beside;
 mod concurrent;
 mod fails;
 mod like_a_vec;
@@ -9,8 +10,8 @@ mod requests;
 
 use crate::model::{Ask, Counters, new_event};
 use crate::{
-    Append, Context, Event, EventId, ExpectedRevision, NewEvent, Opened, Options, Position, Reader, Store,
-    StreamWrite, Timestamp,
+    Append, Context, Event, EventId, ExpectedRevision, NewEvent, Opened, Options, Pending, Position, Reader,
+    Store, StreamWrite, Timestamp,
 };
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -2,26 +2,40 @@
 
 use super::drain::{Drain, event_bytes};
 use crate::read::Fetch;
-use crate::record::{Chain, EVENT_BYTES};
+use crate::record::EVENT_BYTES;
 use crate::view::View;
 use crate::{
-    AppendError, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX, MODEL_IDS_MAX,
-    NewEvent, Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text,
-    Timestamp,
+    AppendError, Commit, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX,
+    MODEL_IDS_MAX, NewEvent, Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX,
+    TAGS_MAX, Text, Timestamp,
 };
 use quick_cache::unsync::Cache;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
-/// The model's state and the log's end, the commit under way included. Only the leader has it.
+/// The model's state and the log's end, everything decided included. Only the leader has it.
 pub(crate) struct Core<D: Decider> {
     pub(crate) decider: D,
     pub(crate) head: Head,
-    /// Chain hash up to the last commit.
-    pub(crate) chain: Chain,
     pub(crate) drain: Drain<D::Row>,
+    /// The commit before the drain, while it is not known to be in what [`Durable`] shows.
+    in_flight: Option<InFlight<D::Row>>,
     revisions: Cache<Text, Revision>,
     request_bytes_max: usize,
+}
+
+/// A commit on its way to the disk, and what is asked of it meanwhile.
+struct InFlight<R> {
+    commit: Arc<Commit<R>>,
+    revisions: FxHashMap<Text, Revision>,
+    ids: FxHashMap<EventId, Position>,
+}
+
+/// A drain made ready to be written.
+pub(crate) struct Taken<R> {
+    pub(crate) commit: Arc<Commit<R>>,
+    /// What its events take in the record.
+    pub(crate) bytes: usize,
 }
 
 /// What the writer reads while it decides: everything durable.
@@ -54,12 +68,12 @@ impl From<ReadError> for Stop {
 }
 
 impl<D: Decider> Core<D> {
-    pub(crate) fn new(decider: D, head: Head, chain: Chain, options: &Options) -> Self {
+    pub(crate) fn new(decider: D, head: Head, options: &Options) -> Self {
         Self {
             decider,
             head,
-            chain,
             drain: Drain::default(),
+            in_flight: None,
             revisions: Cache::new(options.revision_cache_streams),
             request_bytes_max: options.request_bytes_max,
         }
@@ -112,13 +126,28 @@ impl<D: Decider> Core<D> {
         Ok(())
     }
 
-    /// What was gathered, for the commit; the core goes on with nothing gathered.
-    pub(crate) fn take_drain(&mut self) -> Drain<D::Row> {
-        let mut drain = std::mem::take(&mut self.drain);
-        for (stream, revision) in drain.revisions.drain() {
+    /// Makes a commit of what was gathered, if anything was. It is in flight from now on; the one before has
+    /// [landed](Self::landed).
+    pub(crate) fn take_commit(&mut self) -> Option<Taken<D::Row>> {
+        let Drain { events, changes, bytes, revisions, ids } = std::mem::take(&mut self.drain);
+        let commit = Arc::new(Commit {
+            first: events.first()?.position,
+            last: self.head.position,
+            time: self.head.time,
+            events,
+            changes,
+            next_deadline: self.decider.next_deadline(),
+        });
+        debug_assert!(self.in_flight.is_none(), "two commits are in flight");
+        self.in_flight = Some(InFlight { commit: Arc::clone(&commit), revisions, ids });
+        Some(Taken { commit, bytes })
+    }
+
+    /// The commit in flight, if there is one, is durable, and in the view that the next request is decided by.
+    pub(crate) fn landed(&mut self) {
+        for (stream, revision) in self.in_flight.take().into_iter().flat_map(|landed| landed.revisions) {
             self.revisions.insert(stream, revision);
         }
-        drain
     }
 
     /// Makes events of new ones: place, id, revision, time, sorted tags. Changes nothing.
@@ -178,29 +207,33 @@ impl<D: Decider> Core<D> {
         Ok(())
     }
 
-    /// Where an event is, the commit under way included.
+    /// Where an event is, everything decided included.
     pub(super) fn position_of(&self, view: &View, id: EventId) -> Result<Option<Position>, ReadError> {
-        match self.drain.ids.get(&id) {
+        let in_flight = self.in_flight.as_ref().and_then(|in_flight| in_flight.ids.get(&id));
+        match self.drain.ids.get(&id).or(in_flight) {
             Some(position) => Ok(Some(*position)),
             None => view.position_of(id),
         }
     }
 
-    /// An event that is in the log or in the commit under way.
+    /// An event that is in the log or has been decided.
     pub(super) fn event(
         &self,
         durable: &mut Durable<'_, D::Row>,
         position: Position,
     ) -> Result<Event, ReadError> {
-        match self.drain.event(position) {
+        let in_flight = self.in_flight.as_ref().and_then(|in_flight| in_flight.commit.event(position));
+        match self.drain.event(position).or(in_flight) {
             Some(event) => Ok(event.clone()),
             None => durable.fetch.event(position),
         }
     }
 
-    /// Where a stream is, the commit under way included.
+    /// Where a stream is, everything decided included.
     pub(super) fn revision(&mut self, view: &View, stream: &Text) -> Result<Revision, ReadError> {
-        if let Some(revision) = self.drain.revisions.get(stream).or_else(|| self.revisions.get(stream)) {
+        let in_flight = self.in_flight.as_ref().and_then(|in_flight| in_flight.revisions.get(stream));
+        let decided = self.drain.revisions.get(stream).or(in_flight);
+        if let Some(revision) = decided.or_else(|| self.revisions.get(stream)) {
             return Ok(*revision);
         }
         let revision = view.stream_revision(stream)?;

@@ -1,11 +1,7 @@
-//! What one commit gathers: events, the rows they changed, and what both mean for the derived keyspace.
+//! What one commit gathers.
 
-use crate::delta::{Entry, Layer};
-use crate::{
-    Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, StoredRow, Text, keys, record,
-};
+use crate::{Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, StoredRow, Text, record};
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Empty between commits.
@@ -53,67 +49,7 @@ impl<R: StoredRow> Drain<R> {
         Ok(())
     }
 
-    /// What events and changes mean for the derived keyspace. Neither half needs the other, nor the disk: two
-    /// threads can make them, while the record is on its way.
-    pub(crate) fn layer(&self) -> Layer {
-        Layer::joined(self.index_layer(), self.rows_layer())
-    }
-
-    /// What the events mean: where each is found.
-    pub(crate) fn index_layer(&self) -> Layer {
-        let mut streams = FxHashMap::<&str, Vec<&Event>>::default();
-        let mut tags = FxHashMap::<Cow<'_, str>, Vec<&Event>>::default();
-        let mut ids = Vec::with_capacity(self.events.len());
-        for event in &self.events {
-            streams.entry(&event.stream).or_default().push(event);
-            tags.entry(keys::tag::of_type(&event.kind).into()).or_default().push(event);
-            for tag in &event.tags {
-                tags.entry((**tag).into()).or_default().push(event);
-            }
-            ids.push((keys::event_id::key(event.id), Some(keys::event_id::encode(event.position))));
-        }
-        ids.sort_unstable_by(|a: &Entry, b| a.0.cmp(&b.0));
-        let heads = by_name(&streams, |stream, events| {
-            let last = events.last().map_or_else(Revision::default, |event| event.revision);
-            vec![(keys::stream_head::key(stream), Some(keys::stream_head::encode(last)))]
-        });
-        let streams = by_name(&streams, |stream, events| {
-            let entry = |event: &&Event| {
-                let key = keys::stream::key(stream, event.revision);
-                (key, Some(keys::stream::encode(event.position)))
-            };
-            events.iter().map(entry).collect()
-        });
-        let tags = by_name(&tags, |tag, events| {
-            let entry = |event: &&Event| (keys::tag::key(tag, event.position), Some(keys::tag::encode()));
-            events.iter().map(entry).collect()
-        });
-        let mut entries = Vec::with_capacity(ENTRIES_PER_EVENT * self.events.len());
-        // In the order of the kinds of keys.
-        entries.extend(heads.chain(streams).chain(tags).chain(ids));
-        Layer::sorted(entries)
-    }
-
-    /// What the changes mean: rows as they are now, and versions that ended.
-    pub(crate) fn rows_layer(&self) -> Layer {
-        let mut rows = FxHashMap::default();
-        let mut entries = Vec::with_capacity(2 * self.changes.len());
-        for change in &self.changes {
-            // A row that changes again is only kept as it is last.
-            rows.insert((change.table, &change.key), change);
-            if let Some(before) = &change.before {
-                let key = keys::history::key(change.table, change.at.position, &change.key);
-                entries.push((key, Some(keys::history::encode(change.at.time, before))));
-            }
-        }
-        entries.extend(rows.into_values().map(|RowChange { table, key, after, at, .. }| {
-            let row = after.as_ref().map(|row| keys::row::encode(at, row));
-            (keys::row::key(*table, key), row)
-        }));
-        Layer::new(entries)
-    }
-
-    /// The event at a position of this commit.
+    /// The event at a position of this drain.
     pub(crate) fn event(&self, position: Position) -> Option<&Event> {
         let first = self.events.first()?.position;
         self.events.get(usize::try_from(position.0.checked_sub(first.0)?).ok()?)
@@ -131,25 +67,11 @@ fn check_key<R>(change: &RowChange<R>) -> Result<(), Arc<str>> {
     }
 }
 
-/// About what the index takes of an event: its place in its stream, its id, its type and some tags.
-const ENTRIES_PER_EVENT: usize = 7;
-
-/// Entries of a kind in order. The keys of one name come in the order of its events, and no other name's lie
-/// between them ([`keys`]): sorting the names is enough, and there are far fewer of those.
-fn by_name<N, V, F>(names: &FxHashMap<N, V>, entries: F) -> impl Iterator<Item = Entry> + use<N, V, F>
-where
-    F: Fn(&N, &V) -> Vec<Entry>,
-{
-    let mut runs: Vec<_> = names.iter().map(|(name, events)| entries(name, events)).collect();
-    runs.sort_unstable_by(|a, b| a[0].0.cmp(&b[0].0));
-    runs.into_iter().flatten()
-}
-
 #[cfg(test)]
 mod test {
     use super::*;
     use crate::model::Count;
-    use crate::{Stamp, Timestamp};
+    use crate::{Stamp, Timestamp, keys};
 
     #[test]
     fn a_row_whose_key_is_too_long_is_an_error_and_no_panic() {
@@ -168,8 +90,9 @@ mod test {
             at: Arc::new(at.clone()),
         };
         check_key(&change(ROW_KEY_BYTES_MAX)).unwrap();
-        let drain = Drain { changes: vec![change(ROW_KEY_BYTES_MAX)], ..Drain::default() };
-        assert_eq!(drain.layer().len(), 1);
+        // What is let through can be made a key of.
+        keys::row::key(1, &change(ROW_KEY_BYTES_MAX).key);
+        keys::history::key(1, Position(1), &change(ROW_KEY_BYTES_MAX).key);
         let why = check_key(&change(ROW_KEY_BYTES_MAX + 1)).unwrap_err();
         assert!(why.contains("a row of table 1 with a key of 32769 bytes"), "{why}");
     }

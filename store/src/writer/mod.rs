@@ -3,42 +3,52 @@
 //! One drain of the queue is one commit: one record, one fsync. No answer leaves, rejections included, before
 //! everything it was decided by is durable. Anything that goes wrong between a decision and its commit leaves
 //! the model's state ahead of the log; then the writer is poisoned, and only opening the store again helps.
+//!
+//! While a large commit is written by a thread of its own, the writer's thread decides the next drain. What
+//! keeps that right: at most one commit is in flight, and the next is taken only when it has landed, so
+//! commits land in the order they were decided in; what is decided meanwhile sees it ([`Core`]); and answers
+//! leave with their own drain's commit, so after the one that was in flight while they were decided. If that
+//! one fails, the writer is poisoned, and the next is neither written nor answered.
 
 mod append;
+mod commit;
 mod core;
 mod drain;
+mod layer;
 mod queue;
 mod request;
 
-pub(crate) use self::core::Core;
+pub(crate) use self::core::{Core, Taken};
+pub(crate) use self::layer::layer;
 pub(crate) use queue::{Refused, Role};
 pub(crate) use request::{AppendResult, CommandResult, Request};
 
 use self::core::Durable;
-use self::drain::Drain;
 use self::queue::Queue;
 use self::request::Answer;
-use crate::delta::Layer;
 use crate::disk::Disk;
 use crate::poison::Poison;
 use crate::read::Fetch;
 use crate::recent::Recent;
+use crate::record::Chain;
 use crate::views::Views;
-use crate::{Commit, Decider, Head, Observer, Options, Timestamp, record};
+use crate::{Decider, Head, Observer, Options, Timestamp};
 use parking_lot::Mutex;
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use tokio::sync::watch;
 
-/// Events from which on a commit is worth a second thread: they take milliseconds, a thread some 20 µs.
-const BESIDE_EVENTS_MIN: usize = 512;
+/// A drain's commit, if it has events, and the answers that leave when it has landed.
+type Decided<D> = (Option<Taken<<D as Decider>::Row>>, Vec<Answer<D>>);
 
 /// The writer and everything it publishes to.
 pub(crate) struct Writer<D: Decider> {
     pub(crate) queue: Queue<Request<D>>,
     core: Mutex<Core<D>>,
+    /// Chain hash up to the last commit.
+    chain: Mutex<Chain>,
     pub(crate) disk: Arc<Disk>,
     pub(crate) views: Views,
     pub(crate) recent: Arc<Recent<D::Row>>,
@@ -49,11 +59,13 @@ pub(crate) struct Writer<D: Decider> {
     drain_events_max: usize,
     drain_bytes_max: usize,
     drain_requests_max: usize,
+    beside_events_min: usize,
 }
 
 impl<D: Decider> Writer<D> {
     pub(crate) fn new(
         core: Core<D>,
+        chain: Chain,
         disk: Arc<Disk>,
         views: Views,
         recent: Arc<Recent<D::Row>>,
@@ -64,6 +76,7 @@ impl<D: Decider> Writer<D> {
             head: watch::Sender::new(core.head),
             deadline: Mutex::new(core.decider.next_deadline()),
             core: Mutex::new(core),
+            chain: Mutex::new(chain),
             disk,
             views,
             recent,
@@ -72,24 +85,69 @@ impl<D: Decider> Writer<D> {
             drain_events_max: options.drain_events_max,
             drain_bytes_max: options.drain_bytes_max,
             drain_requests_max: options.drain_requests_max,
+            beside_events_min: options.beside_events_min,
         }
     }
 
     /// Leads for one drain, which has the caller's own request in it; if more came, the writer's thread leads
     /// on, so that no caller works for others for ever.
     pub(crate) fn lead_once(&self) {
-        self.drain();
+        let mut core = self.core.lock();
+        if let Some(answers) = self.decide(&mut core) {
+            self.commit_and_answer(core.take_commit(), answers);
+            core.landed();
+        }
+        drop(core);
         self.queue.hand_over();
     }
 
     /// Leads whenever leadership is handed over. The body of the writer's thread.
     pub(crate) fn lead_when_handed(&self) {
-        while self.queue.wait_to_lead() {
-            loop {
-                self.drain();
-                if self.queue.rest() {
-                    break;
+        thread::scope(|scope| {
+            let (commits, inbox) = mpsc::channel();
+            let (landed, landings) = mpsc::channel();
+            let beside = move || {
+                for (taken, answers) in inbox {
+                    self.commit_and_answer(taken, answers);
+                    if landed.send(()).is_err() {
+                        break;
+                    }
                 }
+            };
+            let beside = thread::Builder::new().name("agentpm-commit".into()).spawn_scoped(scope, beside);
+            if let Err(error) = beside {
+                self.stop(&format!("no thread to commit on: {error}"));
+            }
+            while self.queue.wait_to_lead() {
+                self.lead(&commits, &landings);
+            }
+        });
+    }
+
+    /// Leads until nothing waits.
+    fn lead(&self, commits: &mpsc::Sender<Decided<D>>, landings: &mpsc::Receiver<()>) {
+        let mut core = self.core.lock();
+        let mut in_flight = false;
+        loop {
+            let answers = self.decide(&mut core);
+            if std::mem::take(&mut in_flight) {
+                landings.recv().expect("who commits answers for every commit");
+            }
+            core.landed();
+            if let Some(answers) = answers {
+                let taken = core.take_commit();
+                let large =
+                    taken.as_ref().is_some_and(|taken| taken.commit.events.len() >= self.beside_events_min);
+                if large && self.queue.waits() {
+                    commits.send((taken, answers)).expect("who commits lives as long as the writer");
+                    in_flight = true;
+                    continue;
+                }
+                self.commit_and_answer(taken, answers);
+                core.landed();
+            }
+            if self.queue.rest() {
+                break;
             }
         }
     }
@@ -104,14 +162,17 @@ impl<D: Decider> Writer<D> {
         }
     }
 
-    /// Decides what waits, commits it, and answers.
-    fn drain(&self) {
+    /// Decides what waits. None if that cannot be: then the writer has stopped.
+    fn decide(&self, core: &mut Core<D>) -> Option<Vec<Answer<D>>> {
         let mut answers = Vec::new();
-        let done = catch_unwind(AssertUnwindSafe(|| self.decide_and_commit(&mut answers)));
-        match done.unwrap_or_else(|panic| Err(panic_text(&*panic))) {
-            Ok(()) => answers.into_iter().for_each(Answer::send),
-            // First the reason, then the senders: a caller whose sender is gone looks for the reason.
-            Err(why) => self.stop(&why),
+        let decided = catch_unwind(AssertUnwindSafe(|| self.decide_waiting(core, &mut answers)));
+        match decided.unwrap_or_else(|panic| Err(panic_text(&*panic))) {
+            Ok(()) => Some(answers),
+            Err(why) => {
+                // First the reason, then the senders: a caller whose sender is gone looks for the reason.
+                self.stop(&why);
+                None
+            }
         }
     }
 
@@ -123,12 +184,11 @@ impl<D: Decider> Writer<D> {
         drop(self.queue.poison());
     }
 
-    fn decide_and_commit(&self, answers: &mut Vec<Answer<D>>) -> Result<(), Arc<str>> {
+    fn decide_waiting(&self, core: &mut Core<D>, answers: &mut Vec<Answer<D>>) -> Result<(), Arc<str>> {
         if let Some(why) = self.poison.get() {
             return Err(why);
         }
         self.views.make_room()?;
-        let mut core = self.core.lock();
         let view = self.views.current();
         let mut fetch = Fetch::new(Arc::clone(&self.disk), Arc::clone(&self.recent));
         let mut durable = Durable { view: &view, fetch: &mut fetch };
@@ -137,14 +197,14 @@ impl<D: Decider> Writer<D> {
             && core.drain.bytes < self.drain_bytes_max
             && let Some(request) = self.queue.take()
         {
-            self.decide(&mut core, &mut durable, request, answers)?;
+            self.decide_one(core, &mut durable, request, answers)?;
         }
-        if core.drain.events.is_empty() { Ok(()) } else { self.commit(&mut core) }
+        Ok(())
     }
 
     /// Decides one request. Its sender goes to `answers` first: if the model panics it must not be dropped
     /// before the reason is known.
-    fn decide(
+    fn decide_one(
         &self,
         core: &mut Core<D>,
         durable: &mut Durable<'_, D::Row>,
@@ -167,43 +227,6 @@ impl<D: Decider> Writer<D> {
                 }
             }
         }
-        Ok(())
-    }
-
-    /// Writes the drain as one record, then shows it to everybody.
-    fn commit(&self, core: &mut Core<D>) -> Result<(), Arc<str>> {
-        let drain = core.take_drain();
-        let first = drain.events[0].position;
-        let chain = core.chain;
-        let write = || {
-            let encoded = record::encode(chain, &drain.events);
-            self.disk.commit(first, encoded.bytes).map(|()| encoded.chain)
-        };
-        let (written, layer) = match drain.events.len() {
-            // Half of a large commit's layer is made by another thread while this one writes the record.
-            BESIDE_EVENTS_MIN.. => thread::scope(|scope| {
-                let rows = scope.spawn(|| drain.rows_layer());
-                let (written, index) = (write(), drain.index_layer());
-                let rows = rows.join().unwrap_or_else(|panic| resume_unwind(panic));
-                (written, Layer::joined(index, rows))
-            }),
-            _ => (write(), drain.layer()),
-        };
-        core.chain = written?;
-        let Drain { events, changes, bytes, .. } = drain;
-        let head = core.head;
-        let next_deadline = core.decider.next_deadline();
-        let commit =
-            Arc::new(Commit { first, last: head.position, time: head.time, events, changes, next_deadline });
-        self.recent.push(&commit, bytes);
-        self.views.push(layer, head, core.chain);
-        *self.deadline.lock() = next_deadline;
-        // Before the head moves: who waited for a position finds it in what the observer keeps, too.
-        if let Some(observer) = self.observer.get() {
-            observer(&commit);
-        }
-        self.head.send_replace(head);
-        self.views.freeze_if_due();
         Ok(())
     }
 }

@@ -86,6 +86,11 @@ impl<T> Queue<T> {
         self.state.lock().waiting.pop_front()
     }
 
+    /// Whether something waits.
+    pub(crate) fn waits(&self) -> bool {
+        !self.state.lock().waiting.is_empty()
+    }
+
     /// The leader stops leading if nothing waits; says whether it did.
     pub(crate) fn rest(&self) -> bool {
         let mut state = self.state.lock();

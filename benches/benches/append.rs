@@ -1,10 +1,8 @@
 //! Durable appends by one caller in this process, beside what the disk itself does in the same run.
 
-use agentpm_benches::{append, context};
+use agentpm_benches::{append, context, empty_store};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use domain::Work;
 use std::io::Write;
-use store::{Options, Store};
 
 fn raw(c: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -20,7 +18,7 @@ fn raw(c: &mut Criterion) {
 
 fn durable_append(c: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let (store, _) = Store::open(dir.path(), Work::new(), Options::default()).expect("a new store");
+    let store = empty_store(dir.path());
     let mut group = c.benchmark_group("append");
     let mut n = 0;
     for events in [1, 64, 256] {

@@ -1,21 +1,17 @@
 //! The work model alone, without a log: what a claim costs, and that it does not grow with what is ready.
 
-use agentpm_benches::{carry_out, context, plan, task};
+use agentpm_benches::{carry_out, claim, context, plan, task};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use domain::command::Claim;
-use domain::{Command, Work};
+use domain::Work;
 use std::hint::black_box;
 use store::{Decider, Position};
 
-fn claim(c: &mut Criterion) {
+fn decide_claim(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide a claim");
     for ready in [1_000, 10_000, 100_000] {
         let (work, _) = plan(ready);
-        let claim = Claim { agent_id: "ada".into(), session_id: None, filter: None, ttl_ms: None, limit: 1 };
         group.bench_function(format!("{ready} ready"), |b| {
-            b.iter(|| {
-                work.decide(&context(ready), Command::Claim(black_box(claim.clone()))).expect("there is work")
-            });
+            b.iter(|| work.decide(&context(ready), black_box(claim())).expect("there is work"));
         });
     }
     group.finish();
@@ -31,5 +27,5 @@ fn fold(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, claim, fold);
+criterion_group!(benches, decide_claim, fold);
 criterion_main!(benches);

@@ -1,9 +1,11 @@
 //! What the benches share: events and plans of a realistic size, made the same way every time.
 
-use domain::command::{CreateTask, RegisterAgent};
+use domain::command::{Claim, CreateTask, RegisterAgent};
 use domain::{Command, Work};
-use store::{Append, Context, Decider, Event, EventId, ExpectedRevision, NewEvent, Position, Revision};
-use store::{StreamWrite, Text, Timestamp};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::{Append, Context, Decider, Event, EventId, ExpectedRevision, NewEvent, Options, Position};
+use store::{Revision, Store, StreamWrite, Text, Timestamp};
 
 /// A moment all made-up histories begin at: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -88,20 +90,114 @@ pub fn task(n: u64) -> Command {
     })
 }
 
-/// A state with one agent that is able to do everything, and `tasks` open tasks.
+/// An agent, `ada`, that is able to do everything.
 #[must_use]
-pub fn plan(tasks: u64) -> (Work, Position) {
-    let mut work = Work::new();
-    let agent = RegisterAgent {
+pub fn ada() -> Command {
+    Command::RegisterAgent(RegisterAgent {
         id: Some("ada".into()),
         name: "Ada".into(),
         role: None,
         caps: CAPS.into_iter().collect(),
         metadata: None,
-    };
-    let mut head = carry_out(&mut work, 0, Position::ZERO, Command::RegisterAgent(agent));
+    })
+}
+
+/// Her claim of one task.
+#[must_use]
+pub fn claim() -> Command {
+    Command::Claim(Claim { agent_id: "ada".into(), session_id: None, filter: None, ttl_ms: None, limit: 1 })
+}
+
+/// A state with `ada` and `tasks` open tasks.
+#[must_use]
+pub fn plan(tasks: u64) -> (Work, Position) {
+    let mut work = Work::new();
+    let mut head = carry_out(&mut work, 0, Position::ZERO, ada());
     for n in 1..=tasks {
         head = carry_out(&mut work, n, head, task(n));
     }
     (work, head)
+}
+
+/// Threads that fill a store. Each waits for its own fsync, so that many share one.
+const FILLERS: usize = 64;
+
+/// Does `0..count` on many threads.
+fn in_turns(count: u64, one: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..FILLERS {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= count {
+                        break;
+                    }
+                    one(n);
+                }
+            });
+        }
+    });
+}
+
+/// An empty store.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn empty_store(dir: &Path) -> Store<Work> {
+    Store::open(dir, Work::new(), Options::default()).expect("a new store").0
+}
+
+/// A store with `events` events of 300 bytes over 100 streams, its views on disk.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn store_of_events(dir: &Path, events: u64) -> Store<Work> {
+    const BATCH: u64 = 1_000;
+    let store = empty_store(dir);
+    for first in (0..events).step_by(BATCH as usize) {
+        let writes = (first..events.min(first + BATCH)).map(|n| {
+            let event = event(n);
+            StreamWrite { stream: event.stream.clone(), expected: ExpectedRevision::Any, events: vec![event] }
+        });
+        store.append_blocking(context(first), Append { writes: writes.collect() }).expect("it is written");
+    }
+    store.checkpoint_blocking().expect("the views can be written");
+    store
+}
+
+/// A store with `ada` and `tasks` open tasks.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn store_of_tasks(dir: &Path, tasks: u64) -> Store<Work> {
+    let store = empty_store(dir);
+    store.execute_blocking(context(0), ada()).expect("ada is new");
+    in_turns(tasks, |n| {
+        store.execute_blocking(context(n + 1), task(n + 1)).expect("the task is new");
+    });
+    store
+}
+
+/// A beads history as it is imported: `changes` changes to a tenth as many issues, a hundred a commit.
+#[must_use]
+pub fn beads_history(changes: u64) -> String {
+    const COMMIT: u64 = 100;
+    let line = |n: u64| {
+        let issue = n * 7_919 % (changes / 10).max(1);
+        let (commit, status) = (n / COMMIT, ["open", "in_progress", "closed"][(n / 7 % 3) as usize]);
+        serde_json::json!({
+            "at": 1_735_689_600 + commit * 60, "commit": format!("{commit:040x}"), "op": "upsert",
+            "issue": {
+                "id": format!("bd-{issue}"), "title": format!("Issue {issue}, revised {commit}"), "status": status,
+                "priority": issue % 5, "issue_type": "task", "labels": [CAPS[(issue % 8) as usize]],
+                "description": format!("{} ", CAPS[(n % 8) as usize]).repeat(40),
+                "created_at": "2025-01-01T00:00:00Z", "updated_at": "2025-01-02T00:00:00Z",
+            },
+        })
+    };
+    (0..changes).map(|n| line(n).to_string() + "\n").collect()
 }

@@ -32,3 +32,16 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     cli::main()
 }
+
+/// Carries out a beads history on an open store, as `agentpm import beads --offline` does: for benches. Gives the
+/// number of events it made.
+///
+/// # Errors
+/// What is wrong with the history, or why the store does not take it.
+pub fn import_beads(
+    store: &store::Store<domain::Work>,
+    history: impl std::io::Read + Send,
+) -> Result<u64, String> {
+    let report = import::run(store, history, &import::Options::default(), |_| {});
+    report.map(|report| report.events).map_err(|error| error.to_string())
+}

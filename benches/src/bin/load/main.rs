@@ -1,0 +1,214 @@
+//! What a client sees of agentpm's speed: closed loops over real connections, every durable figure beside what
+//! the disk itself does in the same run.
+//!
+//! The method is in benches/README.md. Clients and server share one machine, on purpose: so it will be used.
+
+mod append;
+mod claim;
+mod connection;
+mod deliver;
+mod disk;
+mod read;
+mod report;
+mod server;
+mod timing;
+
+use clap::Parser;
+use connection::{Address, Place};
+use disk::Disk;
+use report::{Figure, Report};
+use server::Server;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use timing::{Measured, Window};
+
+/// What goes wrong ends the run; a figure with failures in it is none.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many clients work at once where that is varied.
+const CLIENTS: [usize; 3] = [1, 16, 64];
+/// Clients that append in batches.
+const BATCH_CLIENTS: usize = 16;
+/// Events of a batch.
+const BATCH_EVENTS: u64 = 100;
+/// Requests under way on one WebSocket. The server takes up to 256.
+const PIPELINED: usize = 64;
+
+/// Measures a server of agentpm as its clients see it.
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+struct Args {
+    /// Start this program on an empty directory and measure it [default: `agentpm` beside this program]
+    #[arg(long, value_name = "BIN", conflicts_with = "server")]
+    spawn: Option<PathBuf>,
+    /// Measure a server that runs, at http://HOST:PORT; it is left with what was written
+    #[arg(long, value_name = "URL", requires = "socket")]
+    server: Option<String>,
+    /// The Unix socket of that server
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Where the data goes, and the file of the raw rate: on the disk that is meant [default: the system's
+    /// directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Tasks that are made before claims and point queries
+    #[arg(long, default_value_t = 100_000)]
+    tasks: u64,
+    /// Only figures whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// One JSON document instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One thread for all clients: they share the machine with the server, and must not take more than they need.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(&args)));
+    match done {
+        Ok(report) if args.json => println!("{}", report.to_json()),
+        Ok(report) => print!("{report}"),
+        Err(error) => {
+            eprintln!("load: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+async fn run(args: &Args) -> Result<Report, Failure> {
+    let dir = match &args.dir {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir(),
+    }?;
+    let server = match &args.server {
+        Some(_) => None,
+        None => Some(Server::start(args.spawn.as_deref(), dir.path())?),
+    };
+    let place = match (&server, &args.server, &args.socket) {
+        (Some(server), ..) => server.place()?,
+        (None, Some(url), Some(socket)) => Place::new(url, socket)?,
+        _ => return Err("--server needs --socket".into()),
+    };
+    let mut bench = Bench {
+        disk: Disk::new(dir.path())?,
+        place,
+        window: Window::of(Duration::from_secs_f64(args.seconds)),
+        only: args.only.clone(),
+        report: Report::default(),
+    };
+    bench.appends().await?;
+    bench.reads().await?;
+    bench.work(args.tasks).await?;
+    Ok(bench.report)
+}
+
+/// A run and what it has found so far.
+struct Bench {
+    disk: Disk,
+    place: Place,
+    window: Window,
+    only: Option<String>,
+    report: Report,
+}
+
+impl Bench {
+    async fn appends(&mut self) -> Result<(), Failure> {
+        for transport in self.place.both() {
+            for clients in CLIENTS {
+                let name = format!("durable append, {clients} clients, {}", transport.name());
+                if self.wants(&name) {
+                    let before = self.disk.rate()?;
+                    let measured = append::each_by_itself(&transport, clients, 1, self.window).await?;
+                    self.durable(name, "appends", before, measured)?;
+                }
+            }
+        }
+        let name = format!("durable append, pipelined, {PIPELINED} in flight on a WebSocket");
+        if self.wants(&name) {
+            let before = self.disk.rate()?;
+            let measured = append::pipelined(&self.place, PIPELINED, self.window).await?;
+            self.durable(name, "appends", before, measured)?;
+        }
+        let name = format!("durable append, {BATCH_CLIENTS} clients, batches of {BATCH_EVENTS}");
+        if self.wants(&name) {
+            let before = self.disk.rate()?;
+            let unix = self.place.unix();
+            let measured = append::each_by_itself(&unix, BATCH_CLIENTS, BATCH_EVENTS, self.window).await?;
+            self.durable(name, "events", before, measured)?;
+        }
+        Ok(())
+    }
+
+    async fn reads(&mut self) -> Result<(), Failure> {
+        let name = "append to subscriber, one of each";
+        if self.wants(name) {
+            let before = self.disk.rate()?;
+            let measured = deliver::one_after_another(&self.place, self.window).await?;
+            self.durable(name.to_owned(), "events", before, measured)?;
+        }
+        let name = "catch-up, NDJSON, the whole log";
+        if self.wants(name) {
+            let measured = read::catch_up(&self.place.unix()).await?;
+            self.report.add(Figure::new(name.to_owned(), "events", &measured));
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self, tasks: u64) -> Result<(), Failure> {
+        let claims = CLIENTS.map(|clients| format!("durable claim, {clients} clients"));
+        let points = [1, 16].map(|clients| (clients, format!("point query, {clients} clients")));
+        if !claims.iter().chain(points.iter().map(|(_, name)| name)).any(|name| self.wants(name)) {
+            return Ok(());
+        }
+        let unix = self.place.unix();
+        claim::plan(&unix, tasks).await?;
+        for (clients, name) in points {
+            if self.wants(&name) {
+                let measured = read::points(&unix, clients, tasks, self.window).await?;
+                self.report.add(Figure::new(name, "queries", &measured));
+            }
+        }
+        for (clients, name) in CLIENTS.into_iter().zip(claims) {
+            if self.wants(&name) {
+                let before = self.disk.rate()?;
+                let measured = claim::race(&unix, clients, self.window).await?;
+                self.durable(name, "claims", before, measured)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    /// Notes a figure with the raw rate before it and the one after it.
+    fn durable(
+        &mut self,
+        name: String,
+        unit: &'static str,
+        before: f64,
+        measured: Measured,
+    ) -> Result<(), Failure> {
+        let after = self.disk.rate()?;
+        self.report.add(Figure::new(name, unit, &measured).beside(before, after));
+        Ok(())
+    }
+}
+
+impl Address {
+    /// What it is called in a figure's name.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Unix(_) => "Unix socket",
+            Self::Tcp(_) => "TCP",
+        }
+    }
+}

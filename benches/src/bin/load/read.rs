@@ -1,0 +1,54 @@
+//! Reads: the whole log as lines, and one row by its key.
+
+use crate::Failure;
+use crate::connection::{Address, Connection};
+use crate::timing::{Client, Measured, Window};
+use std::time::Instant;
+
+/// A step that visits every task before it comes back, whatever their number: it is prime.
+const STRIDE: u64 = 7_919;
+
+/// The whole log as NDJSON.
+pub(crate) async fn catch_up(address: &Address) -> Result<Measured, Failure> {
+    let mut connection = Connection::open(address).await?;
+    let begun = Instant::now();
+    let mut units = 0;
+    let count = |part: &[u8]| units += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+    connection.get_lines("/events", count).await?;
+    Ok(Measured { units, elapsed: begun.elapsed(), latency: None })
+}
+
+struct Asker {
+    connection: Connection,
+    at: u64,
+    tasks: u64,
+}
+
+impl Client for Asker {
+    async fn once(&mut self) -> Result<Option<u64>, Failure> {
+        self.at = (self.at + STRIDE) % self.tasks;
+        let body = format!(
+            r#"{{"pql":"SELECT id, status, title FROM tasks WHERE id = $1","params":["t{}"]}}"#,
+            self.at
+        );
+        let answer = String::from_utf8(self.connection.post("/query", body).await?)?;
+        match answer.contains(r#""row_count":1"#) {
+            true => Ok(Some(1)),
+            false => Err(format!("t{} was not found: {answer}", self.at).into()),
+        }
+    }
+}
+
+/// Queries of one task each, by its id, among so many.
+pub(crate) async fn points(
+    address: &Address,
+    clients: usize,
+    tasks: u64,
+    window: Window,
+) -> Result<Measured, Failure> {
+    let mut askers = Vec::new();
+    for number in 0..clients as u64 {
+        askers.push(Asker { connection: Connection::open(address).await?, at: number, tasks });
+    }
+    Ok(window.drive(askers).await?.0)
+}

@@ -1,0 +1,64 @@
+//! A server of this run's own.
+
+use crate::Failure;
+use crate::connection::Place;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    socket: PathBuf,
+    ready: serde_json::Value,
+}
+
+impl Server {
+    /// Starts `program` (or the `agentpm` beside this one) on an empty directory, and waits until it is ready.
+    pub(crate) fn start(program: Option<&Path>, dir: &Path) -> Result<Self, Failure> {
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => std::env::current_exe()?.with_file_name("agentpm"),
+        };
+        let log = dir.join("server.log");
+        let socket = dir.join("s.sock");
+        let mut child = Command::new(&program)
+            .arg("serve")
+            .arg("--data")
+            .arg(dir.join("data"))
+            .arg("--socket")
+            .arg(&socket)
+            .args(["--listen", "127.0.0.1:0"])
+            .env("AGENTPM_CONFIG", "/dev/null")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let server = Self { child, socket, ready: serde_json::from_str(&line).unwrap_or_default() };
+        if server.ready["ready"] != true {
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            return Err(format!("{} does not get ready: {log}", program.display()).into());
+        }
+        Ok(server)
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        let listen = self.ready["listen"].as_str().ok_or("the ready line names no address")?;
+        Place::new(listen, &self.socket)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

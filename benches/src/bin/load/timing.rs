@@ -1,0 +1,92 @@
+//! Closed loops: each client sends its next request when the last one is answered, for a while.
+
+use crate::Failure;
+use futures::future::try_join_all;
+use hdrhistogram::Histogram;
+use std::time::{Duration, Instant};
+
+/// Before this has passed, nothing counts: connections, caches and the log's files are made.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Latencies are kept to three digits, up to this.
+const LATENCY_MAX: Duration = Duration::from_secs(60);
+
+/// When it counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    time: Duration,
+}
+
+/// What was counted.
+pub(crate) struct Measured {
+    /// Events, claims, queries.
+    pub(crate) units: u64,
+    /// Time in which they were done.
+    pub(crate) elapsed: Duration,
+    /// Of requests, in nanoseconds; none where there was only one.
+    pub(crate) latency: Option<Histogram<u64>>,
+}
+
+/// One of the clients of a closed loop.
+pub(crate) trait Client: Send + 'static {
+    /// Sends a request and waits for its answer. The units it was worth; none when there is nothing left to do.
+    fn once(&mut self) -> impl Future<Output = Result<Option<u64>, Failure>> + Send;
+}
+
+/// Latencies of one client, or of all.
+pub(crate) fn latencies() -> Histogram<u64> {
+    let max = u64::try_from(LATENCY_MAX.as_nanos()).expect("a minute is short");
+    Histogram::new_with_max(max, 3).expect("the bounds are sound")
+}
+
+/// As a histogram takes it.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Window {
+    pub(crate) fn of(time: Duration) -> Self {
+        Self { time }
+    }
+
+    /// When counting begins and ends, if the first request is sent now.
+    pub(crate) fn bounds(self) -> (Instant, Instant) {
+        let from = Instant::now() + WARM_UP;
+        (from, from + self.time)
+    }
+
+    /// Lets the clients work. A request counts when it began and ended within the window.
+    pub(crate) async fn drive<C: Client>(self, clients: Vec<C>) -> Result<(Measured, Vec<C>), Failure> {
+        let (from, to) = self.bounds();
+        let tasks = clients.into_iter().map(|mut client| {
+            tokio::spawn(async move {
+                let (mut units, mut latency, mut last) = (0, latencies(), from);
+                loop {
+                    let begun = Instant::now();
+                    if begun >= to {
+                        break;
+                    }
+                    let Some(done) = client.once().await? else { break };
+                    let ended = Instant::now();
+                    if begun >= from && ended <= to {
+                        units += done;
+                        last = ended;
+                        latency.saturating_record(nanoseconds(ended - begun));
+                    }
+                }
+                Ok::<_, Failure>((units, latency, last, client))
+            })
+        });
+        let mut measured = Measured { units: 0, elapsed: Duration::ZERO, latency: None };
+        let mut all = latencies();
+        let mut clients = Vec::new();
+        for done in try_join_all(tasks).await? {
+            let (units, latency, last, client) = done?;
+            measured.units += units;
+            measured.elapsed = measured.elapsed.max(last - from);
+            all.add(latency)?;
+            clients.push(client);
+        }
+        measured.latency = Some(all);
+        Ok((measured, clients))
+    }
+}

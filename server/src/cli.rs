@@ -4,7 +4,7 @@ use crate::commands::Command;
 use crate::commands::output::Form;
 use crate::config::{Layer, Settings};
 use crate::failure::{Failure, exit};
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,6 +43,11 @@ struct Global {
     log_level: Option<String>,
 }
 
+/// The commands and flags there are.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -78,11 +83,10 @@ fn run(Cli { global, command }: Cli) -> Result<(), Failure> {
 #[cfg(test)]
 mod test {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_holds() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 
     #[test]

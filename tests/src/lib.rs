@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod compare;
 pub mod fixture;
+pub mod git;
 pub mod model;
 pub mod seed;
 pub mod server;

@@ -52,6 +52,26 @@ impl ClientError {
         }
     }
 
+    /// An error that a server tells in the middle of an answer: the `error` of an envelope, as JSON.
+    pub(crate) fn told(error: &str) -> Self {
+        match serde_json::from_str::<Value>(error) {
+            Ok(error) => {
+                let code = error["code"].as_str().and_then(Code::parse);
+                Self::Refused(Refusal { code, error })
+            }
+            Err(_) => Self::Answer(format!("the server ended the answer: {error}")),
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused(refusal) => refusal.code.is_some_and(Code::is_retryable),
+            Self::Usage(_) | Self::Answer(_) => false,
+        }
+    }
+
     /// How the program ends after it. `statement` is the PQL that was sent, if any: errors in it are shown
     /// where they are.
     pub(crate) fn into_failure(self, statement: Option<&str>) -> Failure {

@@ -11,6 +11,8 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// One message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Message {
+    /// `id:`, a position.
+    pub(crate) id: Option<u64>,
     /// `event:`
     pub(crate) name: String,
     /// `data:`
@@ -59,6 +61,7 @@ fn parse(block: &str) -> Message {
     let mut message = Message::default();
     for line in block.lines() {
         match line.split_once(": ") {
+            Some(("id", id)) => message.id = id.parse().ok(),
             Some(("event", name)) => message.name = name.to_owned(),
             Some(("data", data)) => message.data.push_str(data),
             _ => {}
@@ -74,6 +77,6 @@ mod test {
     #[test]
     fn reads_a_message() {
         let message = parse("id: 3\nevent: event\ndata: {\"a\":\"b: c\"}\n\n");
-        assert_eq!(message, Message { name: "event".into(), data: r#"{"a":"b: c"}"#.into() });
+        assert_eq!(message, Message { id: Some(3), name: "event".into(), data: r#"{"a":"b: c"}"#.into() });
     }
 }

@@ -4,6 +4,7 @@ use super::output::{self, Form};
 use crate::client::{At, Client, ClientError};
 use crate::config::{Layer, Settings};
 use crate::failure::Failure;
+use crate::import::git::GitHistory;
 use crate::import::{self, ImportError, Options, open};
 use crate::server::open_store;
 use clap::{Args, Subcommand};
@@ -26,14 +27,14 @@ const TICK: Duration = Duration::from_millis(100);
 /// Bring a history in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// A beads history: NDJSON of issues or of changes, plain or .xz, .gz, .zst
+    /// A beads history: NDJSON of issues or of changes, plain or .xz, .gz, .zst; or a git repository's
     Beads(Beads),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Beads {
-    /// The file, or - for stdin
-    file: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// The project of every imported task
     #[arg(long)]
     project: Option<String>,
@@ -48,6 +49,16 @@ pub(crate) struct Beads {
     data: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The file, or - for stdin
+    file: Option<PathBuf>,
+    /// The folder that holds .beads in a git repository: what each commit changed there, along first parents
+    #[arg(long, value_name = "REPO")]
+    git: Option<PathBuf>,
+}
+
 impl Import {
     pub(super) fn layer(&self) -> Layer {
         let Self::Beads(beads) = self;
@@ -57,16 +68,64 @@ impl Import {
 
 pub(super) fn run(import: Import, settings: &Settings, form: Option<Form>) -> Result<(), Failure> {
     let Import::Beads(beads) = import;
-    let unreadable = |error: io::Error| Failure::usage(format!("{}: {error}", beads.file.display()));
-    let (raw, size) = open::open(&beads.file).map_err(unreadable)?;
+    let report = match (&beads.source.file, &beads.source.git) {
+        (_, Some(repo)) => from_git(repo, settings, &beads),
+        (Some(file), None) => from_file(file, settings, &beads),
+        (None, None) => Err(Failure::usage("expected a file, - for stdin, or --git REPO")),
+    };
+    output::print(&report?, Form::or_fitting(form))
+}
+
+fn from_file(file: &Path, settings: &Settings, beads: &Beads) -> Result<Value, Failure> {
+    let unreadable = |error: io::Error| Failure::usage(format!("{}: {error}", file.display()));
+    let (raw, size) = open::open(file).map_err(unreadable)?;
     let bar = progress_bar(size);
-    let input = open::decompress(&beads.file, bar.wrap_read(raw)).map_err(unreadable)?;
-    let report = match beads.offline {
-        true => offline(&settings.data, input, &beads, &bar),
-        false => online(settings, input, &beads),
+    let input = open::decompress(file, bar.wrap_read(raw)).map_err(unreadable)?;
+    let (report, _) = carry_out(input, file, settings, beads, &bar)?;
+    Ok(report)
+}
+
+/// What the importer reports, and `git`: what was read of the repository.
+fn from_git(repo: &Path, settings: &Settings, beads: &Beads) -> Result<Value, Failure> {
+    let history = GitHistory::open(repo).map_err(|error| Failure::usage(error.to_string()))?;
+    let bar = progress_bar(None);
+    let input = Shown { history, bar: bar.clone() };
+    let (mut report, Shown { history, .. }) = carry_out(input, repo, settings, beads, &bar)?;
+    let read =
+        serde_json::to_value(history.report()).map_err(|error| Failure::internal(error.to_string()))?;
+    report["git"] = read;
+    Ok(report)
+}
+
+/// A repository's history with its commits counted on the progress line.
+struct Shown {
+    history: GitHistory,
+    bar: ProgressBar,
+}
+
+impl Read for Shown {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.history.read(into)?;
+        self.bar.inc(read as u64);
+        self.bar.set_prefix(format!("{} commits ", self.history.report().commits));
+        Ok(read)
+    }
+}
+
+/// Imports, and gives the report and the input back. `source` is its name for errors.
+fn carry_out<R: Read + Send + 'static>(
+    mut input: R,
+    source: &Path,
+    settings: &Settings,
+    beads: &Beads,
+    bar: &ProgressBar,
+) -> Result<(Value, R), Failure> {
+    let done = match beads.offline {
+        true => offline(&settings.data, &mut input, beads, bar).map(|report| (report, input)),
+        false => online(settings, input, source, beads),
     };
     bar.finish_and_clear();
-    output::print(&report?, Form::or_fitting(form))
+    done
 }
 
 fn offline(data: &Path, input: impl Read + Send, beads: &Beads, bar: &ProgressBar) -> Result<Value, Failure> {
@@ -82,15 +141,23 @@ fn offline(data: &Path, input: impl Read + Send, beads: &Beads, bar: &ProgressBa
     serde_json::to_value(report).map_err(|error| Failure::internal(error.to_string()))
 }
 
-fn online(settings: &Settings, input: Box<dyn Read + Send>, beads: &Beads) -> Result<Value, Failure> {
+fn online<R: Read + Send + 'static>(
+    settings: &Settings,
+    mut input: R,
+    source: &Path,
+    beads: &Beads,
+) -> Result<(Value, R), Failure> {
     let client = Client::new(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(error.to_string()))?;
-    let report = runtime.block_on(async {
+    runtime.block_on(async {
         let (parts, body) = mpsc::channel(PARTS_IN_FLIGHT_MAX);
-        let reader = tokio::task::spawn_blocking(move || send_parts(input, &parts));
+        let reader = tokio::task::spawn_blocking(move || {
+            let sent = send_parts(&mut input, &parts);
+            (sent, input)
+        });
         let at = At::path(&["import"])
             .with("format", Some("beads"))
             .with("project", beads.project.as_ref())
@@ -101,15 +168,14 @@ fn online(settings: &Settings, input: Box<dyn Read + Send>, beads: &Beads) -> Re
             .body(Body::wrap_stream(ReceiverStream::new(body)));
         let answer = client.send(request).await;
         // The file's own fault goes before what the server made of a body that broke off.
-        let read = reader.await.map_err(|error| Failure::internal(error.to_string()))?;
-        read.map_err(|error| Failure::usage(format!("{}: {error}", beads.file.display())))?;
+        let (read, input) = reader.await.map_err(|error| Failure::internal(error.to_string()))?;
+        read.map_err(|error| Failure::usage(format!("{}: {error}", source.display())))?;
         let mut envelope: Value = answer?
             .json()
             .await
             .map_err(|error| Failure::from(ClientError::Answer(format!("the answer broke off: {error}"))))?;
-        Ok::<_, Failure>(envelope["data"].take())
-    })?;
-    Ok(report)
+        Ok((envelope["data"].take(), input))
+    })
 }
 
 /// Nobody waits for a single answer of an offline import: larger commits, fewer of them.
@@ -148,7 +214,7 @@ fn progress_bar(size: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr());
     let template = match size {
         Some(_) => "importing {bar:30} {bytes}/{total_bytes} {eta} left  {msg}",
-        None => "importing {spinner} {bytes} {elapsed}  {msg}",
+        None => "importing {spinner} {prefix}{bytes} {elapsed}  {msg}",
     };
     bar.set_style(ProgressStyle::with_template(template).expect("the template is right, see above"));
     bar.enable_steady_tick(TICK);

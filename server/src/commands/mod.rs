@@ -1,8 +1,10 @@
 //! The commands: one file each.
 
 mod agent;
+mod completions;
 mod context;
 mod demo;
+mod export;
 mod import;
 mod lease;
 pub(crate) mod output;
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     /// Bring a history in
     #[command(subcommand)]
     Import(import::Import),
+    /// Print the log's events as NDJSON
+    Export(export::Export),
     /// Agents: who works
     #[command(subcommand)]
     Agent(agent::Agent),
@@ -53,6 +57,8 @@ pub(crate) enum Command {
     /// Leases: who may write to a task
     #[command(subcommand)]
     Lease(lease::Lease),
+    /// Print what makes a shell complete commands and flags
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -76,12 +82,17 @@ impl Command {
             Self::Query(query) => connected(&settings, form, |to| query::run(query, to)),
             Self::Watch(watch) => connected(&settings, form, |to| watch::run(watch, to)),
             Self::Import(import) => import::run(import, &settings, form),
+            Self::Export(export) => {
+                export::accepts(form)?;
+                connected(&settings, form, |to| export::run(export, to))
+            }
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
             Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),
             Self::Run(run) => connected(&settings, form, |to| run::run(run, to)),
             Self::Progress(progress) => connected(&settings, form, |to| progress::run(progress, to)),
             Self::Context(context) => connected(&settings, form, |to| context::run(context, to)),
             Self::Lease(lease) => connected(&settings, form, |to| lease::run(lease, to)),
+            Self::Completions(completions) => completions::run(&completions),
         }
     }
 }

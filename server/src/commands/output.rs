@@ -42,12 +42,19 @@ pub(crate) fn print(data: &Value, form: Form) -> Result<(), Failure> {
 /// # Errors
 /// When stdout cannot be written to; a reader that has seen enough is no error.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    stream_bytes(bytes).map(drop)
+}
+
+/// Prints a part of a document that may have no end; `false` when its reader has seen enough.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub(crate) fn stream_bytes(bytes: &[u8]) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::internal(format!("stdout: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::internal(format!("stdout: {error}"))),
     }
 }
 
@@ -128,7 +135,7 @@ fn fresh_table() -> Table {
 }
 
 /// A value as a person reads it; text is not quoted, and what would move the cursor is shown instead.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -1,5 +1,5 @@
 use super::Connected;
-use super::output::{Form, print_bytes};
+use super::output::{Form, stream_bytes};
 use crate::client::{At, ClientError};
 use crate::failure::Failure;
 use clap::Args;
@@ -18,7 +18,11 @@ pub(crate) struct Query {
     params: Vec<(String, Value)>,
 }
 
-fn parameter(text: &str) -> Result<(String, Value), String> {
+/// Reads `NAME=VALUE`.
+///
+/// # Errors
+/// When it is nothing of the kind.
+pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let name = name.trim_start_matches('$');
     if name.is_empty() {
@@ -47,13 +51,18 @@ pub(super) async fn run(query: Query, to: Connected) -> Result<(), Failure> {
     let mut rows = to.client.send(request).await.map_err(failed)?.bytes_stream();
     while let Some(bytes) = rows.next().await {
         let bytes = bytes.map_err(|error| Failure::internal(format!("the answer broke off: {error}")))?;
-        print_bytes(&bytes)?;
+        if !stream_bytes(&bytes)? {
+            break;
+        }
     }
     Ok(())
 }
 
 /// Parameters by number as a list, by name as an object.
-fn bound(params: &[(String, Value)]) -> Result<Value, Failure> {
+///
+/// # Errors
+/// When their numbers have gaps.
+pub(super) fn bound(params: &[(String, Value)]) -> Result<Value, Failure> {
     let numbered = params.iter().map(|(name, _)| name.parse::<usize>().ok()).collect::<Option<Vec<_>>>();
     let Some(numbers) = numbered else {
         let named = params.iter().map(|(name, value)| (name.clone(), value.clone()));

@@ -1,44 +1,204 @@
+//! `agentpm watch`: events as they come, over lost connections too.
+
 use super::Connected;
-use super::output::print_bytes;
-use crate::client::At;
+use super::output::{Form, cell, stream_bytes};
+use super::query::{bound, parameter};
 use crate::client::sse::Messages;
-use crate::failure::{Failure, exit};
+use crate::client::{At, ClientError};
+use crate::failure::Failure;
 use clap::Args;
 use reqwest::Method;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
 
-/// Print events as they come.
+/// The server says something every five seconds; a connection that has been silent for so long is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// Waits between attempts to connect again: the first, doubled up to the longest.
+const RECONNECT_FIRST: Duration = Duration::from_millis(100);
+const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
+
+/// How long a server that went away is waited for: longer than it takes to start again on a long log.
+const RECONNECT_FOR: Duration = Duration::from_secs(120);
+
+/// Characters of an event's data in a line for people.
+const DATA_CHARS_MAX: usize = 120;
+
+/// Print events as they come: a line each on a terminal, NDJSON otherwise.
+///
+/// When the connection is lost it goes on after the last position, without a gap and without a duplicate.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// A subscription: `SUBSCRIBE events WHERE …`
     pql: String,
+    /// A parameter, as `agentpm query` takes them
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    params: Vec<(String, Value)>,
     /// End after so many events
     #[arg(long)]
     count: Option<u64>,
+    /// End when everything that is in the log has been printed
+    #[arg(long)]
+    until_caught_up: bool,
+}
+
+/// How a connection ended.
+enum Ended {
+    /// All that was asked for has been printed, or nobody reads it.
+    Done,
+    /// It can be taken up again.
+    Lost(String),
+}
+
+/// Where the watching stands.
+struct Watching {
+    watch: Watch,
+    to: Connected,
+    /// Everything up to here has been printed or did not match; none before the first answer.
+    position: Option<u64>,
+    left: Option<u64>,
 }
 
 pub(super) async fn run(watch: Watch, to: Connected) -> Result<(), Failure> {
-    let at = At::path(&["subscribe"]).with("pql", Some(&watch.pql));
-    let sent = to.client.send(to.client.request(Method::GET, &at)).await;
-    let mut messages = Messages::new(sent.map_err(|error| error.into_failure(Some(&watch.pql)))?);
-    let mut left = watch.count;
-    while left != Some(0) {
-        let Some(message) = messages.next().await? else { break };
-        match &*message.name {
-            "event" => {
-                print_bytes(format!("{}\n", message.data).as_bytes())?;
-                left = left.map(|left| left - 1);
+    if to.form == Form::Csv {
+        return Err(Failure::usage(
+            "watch prints lines for people (table) or one JSON object a line (ndjson)",
+        ));
+    }
+    let left = watch.count;
+    if left == Some(0) {
+        return Ok(());
+    }
+    let mut watching = Watching { watch, to, position: None, left };
+    let mut messages = watching.connect().await.map_err(|error| watching.failure(error))?;
+    loop {
+        let why = match watching.follow(messages).await? {
+            Ended::Done => return Ok(()),
+            Ended::Lost(why) => why,
+        };
+        eprintln!("{why}; going on after position {}", watching.position.unwrap_or_default());
+        messages = watching.reconnect().await?;
+    }
+}
+
+impl Watching {
+    async fn connect(&mut self) -> Result<Messages, ClientError> {
+        let params = match self.watch.params.is_empty() {
+            true => None,
+            false => Some(bound(&self.watch.params).map_err(|error| ClientError::Usage(error.to_string()))?),
+        };
+        let at = At::path(&["subscribe"]).with("pql", Some(&self.watch.pql)).with("params", params);
+        let mut request = self.to.client.request(Method::GET, &at);
+        if let Some(position) = self.position {
+            request = request.header("last-event-id", position);
+        }
+        let response = self.to.client.send(request).await?;
+        if self.position.is_none() {
+            let begins = response.headers().get(crate::wire::envelope::POSITION);
+            self.position = begins.and_then(|value| value.to_str().ok()?.parse().ok());
+        }
+        Ok(Messages::new(response))
+    }
+
+    /// Connects again, as often as there is hope.
+    async fn reconnect(&mut self) -> Result<Messages, Failure> {
+        let lost_at = Instant::now();
+        let mut wait = RECONNECT_FIRST;
+        loop {
+            sleep(wait).await;
+            match self.connect().await {
+                Ok(messages) => return Ok(messages),
+                Err(error) if error.is_passing() && lost_at.elapsed() < RECONNECT_FOR => {
+                    wait = (wait * 2).min(RECONNECT_LONGEST);
+                }
+                Err(error) => return Err(self.failure(error)),
             }
-            "closed" => {
-                return Err(Failure::new(
-                    exit::UNREACHABLE,
-                    format!("the server ended it: {}", message.data),
-                ));
-            }
-            _ => {}
         }
     }
-    match left {
-        Some(0) => Ok(()),
-        _ => Err(Failure::new(exit::UNREACHABLE, "the connection ended")),
+
+    /// Prints what comes until the connection ends.
+    async fn follow(&mut self, mut messages: Messages) -> Result<Ended, Failure> {
+        loop {
+            let message = match timeout(SILENCE_MAX, messages.next()).await {
+                Ok(Ok(Some(message))) => message,
+                Ok(Ok(None)) => return Ok(Ended::Lost("the connection ended".to_owned())),
+                Ok(Err(error)) if error.is_passing() => {
+                    return Ok(Ended::Lost(self.failure(error).to_string()));
+                }
+                Ok(Err(error)) => return Err(self.failure(error)),
+                Err(_) => return Ok(Ended::Lost("the server has fallen silent".to_owned())),
+            };
+            match &*message.name {
+                "event" => {
+                    if !stream_bytes(self.line(&message.data).as_bytes())? {
+                        return Ok(Ended::Done);
+                    }
+                    self.left = self.left.map(|left| left - 1);
+                }
+                "closed" => {
+                    self.position = message.id.or(self.position);
+                    return Ok(Ended::Lost(format!("the server ended it: {}", message.data)));
+                }
+                "error" => return Err(self.failure(ClientError::told(&message.data))),
+                _ => {}
+            }
+            self.position = message.id.or(self.position);
+            if self.left == Some(0) || (self.watch.until_caught_up && message.name == "caught_up") {
+                return Ok(Ended::Done);
+            }
+        }
+    }
+
+    fn line(&self, event: &str) -> String {
+        match self.to.form {
+            Form::Table => {
+                serde_json::from_str(event).map_or_else(|_| format!("{event}\n"), |event| shown(&event))
+            }
+            Form::Json | Form::Ndjson | Form::Csv => format!("{event}\n"),
+        }
+    }
+
+    /// How the program ends after an error, with the place to go on from.
+    fn failure(&self, error: ClientError) -> Failure {
+        let passing = error.is_passing();
+        let failure = error.into_failure(Some(&self.watch.pql));
+        match self.position {
+            Some(position) if passing => {
+                Failure::new(failure.exit, format!("{failure}\n  hint: go on with AFTER POSITION {position}"))
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// An event as a person reads it.
+fn shown(event: &Value) -> String {
+    let part = |name: &str| cell(&event[name]);
+    let data = part("data");
+    let data = match data.char_indices().nth(DATA_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &data[..end]),
+        None => data,
+    };
+    let by = cell(&event["metadata"]["agent_id"]);
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    format!("{:>6}  {}  {}  {}{by}  {data}\n", part("position"), part("time"), part("type"), part("stream"))
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_for_people() {
+        let event = json!({
+            "position": 7, "time": "2026-01-19T14:25:00.000000Z", "type": "TaskCreated", "stream": "task-t1",
+            "data": {"title": "x".repeat(200)}, "metadata": {"agent_id": "ada\u{1b}"},
+        });
+        let line = shown(&event);
+        let start = "     7  2026-01-19T14:25:00.000000Z  TaskCreated  task-t1 by ada   {\"title\":\"xxx";
+        assert!(line.starts_with(start) && line.ends_with("x…\n"), "{line}");
+        assert_eq!(line.lines().count(), 1);
     }
 }

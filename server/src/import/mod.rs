@@ -9,6 +9,7 @@
 
 mod driver;
 mod error;
+pub(crate) mod git;
 mod lines;
 pub(crate) mod open;
 mod read;

@@ -123,16 +123,7 @@ impl Server {
 /// When another process holds it, its format is unknown, or it is damaged.
 pub(crate) fn open_store(data: &std::path::Path, options: store::Options) -> Result<Store<Work>, Failure> {
     let started = std::time::Instant::now();
-    let (store, opened) = Store::open(data, Work::new(), options).map_err(|error| {
-        let code = match &error {
-            OpenError::Held { .. } | OpenError::UnknownFormat { .. } => exit::CONFLICT,
-            OpenError::Damaged(_)
-            | OpenError::LogBehindCheckpoint { .. }
-            | OpenError::Option { .. }
-            | OpenError::Io(_) => exit::INTERNAL,
-        };
-        Failure::new(code, error.to_string())
-    })?;
+    let (store, opened) = Store::open(data, Work::new(), options).map_err(cannot_open)?;
     tracing::info!(
         position = opened.head.position.0,
         checkpoint = opened.checkpoint.0,
@@ -141,6 +132,19 @@ pub(crate) fn open_store(data: &std::path::Path, options: store::Options) -> Res
         "opened"
     );
     Ok(store)
+}
+
+/// How the program ends when a data directory cannot be opened.
+pub(crate) fn cannot_open(error: OpenError) -> Failure {
+    let code = match &error {
+        OpenError::Held { .. } | OpenError::UnknownFormat { .. } => exit::CONFLICT,
+        OpenError::NoLog { .. } => exit::USAGE,
+        OpenError::Damaged(_)
+        | OpenError::LogBehindCheckpoint { .. }
+        | OpenError::Option { .. }
+        | OpenError::Io(_) => exit::INTERNAL,
+    };
+    Failure::new(code, error.to_string())
 }
 
 fn open(data: &std::path::Path) -> Result<Engine, Failure> {

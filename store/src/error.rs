@@ -17,6 +17,12 @@ pub enum OpenError {
         /// What the holder wrote into the lock file.
         holder: String,
     },
+    /// There is nothing to verify or to rebuild.
+    #[error("{} is no data directory: it has no log", dir.display())]
+    NoLog {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Written by a version that this one does not know.
     #[error(
         "the data directory has format {found}, this version reads format {supported}; use the version that wrote it, or a newer one"

@@ -172,6 +172,13 @@ impl Views {
         frozen.map_or(Ok(()), |frozen| self.flush(disk, &frozen))
     }
 
+    /// Writes everything down on this thread, so that the checkpoint is at the head, when no other thread does.
+    pub(crate) fn flush_all(&self, disk: &Disk) -> Result<(), Arc<str>> {
+        self.freeze(&mut self.state.lock());
+        let frozen = self.state.lock().frozen.clone();
+        frozen.map_or(Ok(()), |frozen| self.flush(disk, &frozen))
+    }
+
     /// Writes frozen layers down, and takes them out of the view.
     pub(crate) fn flush(&self, disk: &Disk, frozen: &Frozen) -> Result<(), Arc<str>> {
         let mut entries = Merged::flush(frozen.layers.iter());

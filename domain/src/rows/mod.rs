@@ -52,6 +52,21 @@ impl Table {
         self as TableId
     }
 
+    /// Its name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::TaskGraph => "task_graph",
+            Self::Runs => "runs",
+            Self::Relationships => "relationships",
+            Self::ProgressItems => "progress_items",
+            Self::Contexts => "contexts",
+            Self::Agents => "agents",
+            Self::Leases => "leases",
+        }
+    }
+
     /// The table with that number.
     #[must_use]
     pub fn from_id(id: TableId) -> Option<Self> {

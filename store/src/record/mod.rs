@@ -13,6 +13,7 @@ use crate::{Damage, Event, EventId, Position, Revision, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 /// The only format there is so far.
@@ -26,12 +27,18 @@ const CHECKSUM_BYTES: usize = 8;
 /// Where an event's header has its time.
 const TIME_AT: Range<usize> = 24..32;
 
+/// Where an event's header has the hash of its data.
+const DATA_HASH_AT: Range<usize> = 36..68;
+
 /// What a commit record takes of an event besides its texts, for bounds.
 pub(crate) const EVENT_BYTES: usize = ENTRY_BYTES + 16 + 8 + 8 + 4 + 32 + 2 + 2 + 4 + 2;
 
 /// Hash of every event header up to a commit: `blake3(previous chain hash, first position, count, headers)`.
+///
+/// Whoever has kept the hash of a head can tell later that the log up to there is still the same. It is
+/// written as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Chain(pub(crate) [u8; 32]);
+pub struct Chain(pub(crate) [u8; 32]);
 
 impl Chain {
     /// Before the first commit.
@@ -49,7 +56,22 @@ impl Chain {
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl FromStr for Chain {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hash = blake3::Hash::from_hex(text).map_err(|_| "a chain hash is 64 hexadecimal digits")?;
+        Ok(Self(*hash.as_bytes()))
     }
 }
 
@@ -201,6 +223,11 @@ impl<B: AsRef<[u8]>> Record<B> {
         Position(self.first.0 + u64::from(self.count) - 1)
     }
 
+    /// Chain hash up to the record before, as this one has it.
+    pub(crate) fn previous(&self) -> Chain {
+        self.previous
+    }
+
     /// Chain hash up to this record.
     pub(crate) fn chain(&self) -> Chain {
         self.chain
@@ -236,6 +263,15 @@ impl<B: AsRef<[u8]>> Record<B> {
             .and_then(|time| Cursor(time).i64().ok())
             .map(Timestamp)
             .ok_or_else(|| damage(position, "the header is cut short"))
+    }
+
+    /// Checks that the data of the event at `position`, which must lie in the record, is that of the chain.
+    pub(crate) fn verify_data(&self, position: Position) -> Result<(), Damage> {
+        let (header, data) = self.parts(position)?;
+        match header.get(DATA_HASH_AT) {
+            Some(hash) if hash == blake3::hash(data).as_bytes() => Ok(()),
+            _ => Err(Damage { what: "event", position, why: "its data is not what the chain has".into() }),
+        }
     }
 
     /// Header and data of an event, its checksum verified.

@@ -85,6 +85,11 @@ fn dependencies(package: &Value) -> Vec<&str> {
     package["dependencies"].as_array().unwrap().iter().map(|dep| dep["name"].as_str().unwrap()).collect()
 }
 
+fn only_for_tests(package: &Value, dependency: &str) -> bool {
+    let dependencies = package["dependencies"].as_array().unwrap();
+    dependencies.iter().filter(|dep| dep["name"] == dependency).all(|dep| dep["kind"] == "dev")
+}
+
 #[test]
 fn arrows_between_crates_point_one_way() {
     let packages = packages();
@@ -112,7 +117,10 @@ fn each_engine_lives_in_one_crate() {
     for package in packages() {
         let name = package["name"].as_str().unwrap();
         for (engine, home) in HOMES {
-            if name != *home && name != "agentpm-benches" && dependencies(&package).contains(engine) {
+            // A suite damages what fjall has written, by hand.
+            let by_hand = (name, *engine) == ("agentpm-tests", "fjall") && only_for_tests(&package, engine);
+            let elsewhere = name != *home && name != "agentpm-benches" && !by_hand;
+            if elsewhere && dependencies(&package).contains(engine) {
                 wrong.push(format!("{name} depends on {engine}, which lives in {home}"));
             }
         }

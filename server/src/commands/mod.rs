@@ -10,9 +10,11 @@ mod lease;
 pub(crate) mod output;
 mod progress;
 mod query;
+mod rebuild;
 mod run;
 mod serve;
 mod task;
+mod verify;
 mod watch;
 
 use crate::client::Client;
@@ -39,6 +41,10 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Print the log's events as NDJSON
     Export(export::Export),
+    /// Check a data directory: every byte of it, the log, and the views against the log
+    Verify(verify::Verify),
+    /// Make the views of a data directory anew from its log
+    Rebuild(rebuild::Rebuild),
     /// Agents: who works
     #[command(subcommand)]
     Agent(agent::Agent),
@@ -67,6 +73,8 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.layer(),
             Self::Import(import) => import.layer(),
+            Self::Verify(verify) => verify.layer(),
+            Self::Rebuild(rebuild) => rebuild.layer(),
             _ => crate::config::Layer::default(),
         }
     }
@@ -86,6 +94,8 @@ impl Command {
                 export::accepts(form)?;
                 connected(&settings, form, |to| export::run(export, to))
             }
+            Self::Verify(verify) => verify::run(&verify, &settings, form),
+            Self::Rebuild(_) => rebuild::run(&settings, form),
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
             Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),
             Self::Run(run) => connected(&settings, form, |to| run::run(run, to)),

@@ -197,6 +197,26 @@ pub enum AppendError {
         /// The bound.
         tags_max: usize,
     },
+    /// There is an event that the append's condition says must not be there.
+    #[error("the event at position {position} fails the append's condition")]
+    ConditionFailed {
+        /// Its position.
+        position: Position,
+    },
+    /// It cannot be told whether an event is one that the condition says must not be there.
+    #[error("the append's condition cannot be told of the event at position {position}")]
+    ConditionFaulty {
+        /// The event's position.
+        position: Position,
+    },
+    /// Too much came since the condition was looked at. Look again.
+    #[error("{events} events came since the append's condition was looked at, at most {events_max} may")]
+    ConditionBehind {
+        /// How many.
+        events: u64,
+        /// The bound.
+        events_max: u64,
+    },
     /// There is an event with that id, and it is not part of the very same append made before.
     #[error("there is an event with id {id} already")]
     EventExists {

@@ -4,8 +4,8 @@ use crate::open::{self, Opened, Started};
 use crate::recent::Recent;
 use crate::writer::{AppendResult, CommandResult, Refused, Request, Role, Writer};
 use crate::{
-    Append, AppendError, Appended, CheckpointError, Context, Decider, Done, EventId, ExecuteError, Head,
-    Observer, ObserverError, OpenError, Options, Reader, Timestamp,
+    Append, AppendError, Appended, CheckpointError, Condition, Context, Decider, Done, EventId, ExecuteError,
+    Head, Observer, ObserverError, OpenError, Options, Reader, Timestamp,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -158,8 +158,22 @@ impl<D: Decider> Store<D> {
         context: Context,
         append: Append,
     ) -> Result<Appended, ExecuteError<AppendError>> {
+        self.append_if(context, append, None).await
+    }
+
+    /// [`Store::append`], unless there is an event that the condition says must not be there. An append that
+    /// was made before has its answer, whatever has happened since.
+    ///
+    /// # Errors
+    /// See [`ExecuteError`] and [`AppendError`].
+    pub async fn append_if(
+        &self,
+        context: Context,
+        append: Append,
+        condition: Option<Condition>,
+    ) -> Result<Appended, ExecuteError<AppendError>> {
         let (reply, answer) = oneshot::channel::<AppendResult>();
-        self.put_async(Request::Append { context, append, reply })?;
+        self.put_async(Request::Append { context, append, condition, reply })?;
         answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
@@ -176,7 +190,7 @@ impl<D: Decider> Store<D> {
         append: Append,
     ) -> Result<Appended, ExecuteError<AppendError>> {
         let (reply, answer) = oneshot::channel::<AppendResult>();
-        self.put_blocking(Request::Append { context, append, reply })?;
+        self.put_blocking(Request::Append { context, append, condition: None, reply })?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.gone()))
     }
 

@@ -2,6 +2,7 @@
 
 mod beside;
 mod concurrent;
+mod condition;
 mod fails;
 mod like_a_vec;
 mod opening;

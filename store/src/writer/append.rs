@@ -2,7 +2,10 @@
 
 use super::core::{Core, Durable, Stop};
 use super::request::AppendResult;
-use crate::{Append, AppendError, Appended, Context, Decider, Event, ExecuteError, NewEvent, Revision, Text};
+use crate::{
+    Append, AppendError, Appended, CONDITION_EVENTS_MAX, Condition, ConditionFault, Context, Decider, Event,
+    ExecuteError, NewEvent, Position, Revision, Text,
+};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -16,8 +19,9 @@ impl<D: Decider> Core<D> {
         durable: &mut Durable<'_, D::Row>,
         context: &Context,
         append: Append,
+        condition: Option<Condition>,
     ) -> Result<AppendResult, Arc<str>> {
-        match self.try_append(durable, context, append) {
+        match self.try_append(durable, context, append, condition) {
             Ok(appended) => Ok(Ok(appended)),
             Err(Stop::Refused(error)) => Ok(Err(ExecuteError::Rejected(error))),
             Err(Stop::TooLarge { bytes, bytes_max }) => Ok(Err(ExecuteError::TooLarge { bytes, bytes_max })),
@@ -30,6 +34,7 @@ impl<D: Decider> Core<D> {
         durable: &mut Durable<'_, D::Row>,
         context: &Context,
         append: Append,
+        condition: Option<Condition>,
     ) -> Result<Appended, Stop> {
         if append.writes.iter().all(|write| write.events.is_empty()) {
             return Err(AppendError::Empty.into());
@@ -39,6 +44,7 @@ impl<D: Decider> Core<D> {
         }
         let streams: Vec<Text> = append.writes.iter().map(|write| Text::clone(&write.stream)).collect();
         self.check_expected(durable, &append)?;
+        condition.map_or(Ok(()), |condition| self.check_condition(durable, &condition))?;
         let new = append.writes.into_iter().flat_map(|write| {
             let stream = write.stream;
             write.events.into_iter().map(move |event| NewEvent { stream: Text::clone(&stream), ..event })
@@ -76,6 +82,27 @@ impl<D: Decider> Core<D> {
                 return Err(AppendError::RevisionConflict { stream, expected, actual }.into());
             }
             revisions.insert(&write.stream, Revision(actual.0 + write.events.len() as u64));
+        }
+        Ok(())
+    }
+
+    /// Looks for the event that must not be there in everything decided since the condition's maker looked.
+    fn check_condition(&self, durable: &mut Durable<'_, D::Row>, condition: &Condition) -> Result<(), Stop> {
+        if let Some(position) = condition.found {
+            return Err(AppendError::ConditionFailed { position }.into());
+        }
+        let (looked, head) = (condition.looked_upto, self.head.position);
+        let events = head.0.saturating_sub(looked.0);
+        if events > CONDITION_EVENTS_MAX {
+            let events_max = CONDITION_EVENTS_MAX;
+            return Err(AppendError::ConditionBehind { events, events_max }.into());
+        }
+        for position in (looked.0 + 1..=head.0).map(Position) {
+            match (condition.test)(&self.event(durable, position)?) {
+                Ok(false) => {}
+                Ok(true) => return Err(AppendError::ConditionFailed { position }.into()),
+                Err(ConditionFault) => return Err(AppendError::ConditionFaulty { position }.into()),
+            }
         }
         Ok(())
     }

@@ -219,9 +219,9 @@ impl<D: Decider> Writer<D> {
                     *answer = Some(result);
                 }
             }
-            Request::Append { context, append, reply } => {
+            Request::Append { context, append, condition, reply } => {
                 answers.push(Answer::Append(reply, None));
-                let result = core.append(durable, &context, append)?;
+                let result = core.append(durable, &context, append, condition)?;
                 if let Some(Answer::Append(_, answer)) = answers.last_mut() {
                     *answer = Some(result);
                 }

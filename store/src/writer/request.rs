@@ -1,6 +1,6 @@
 //! What waits for the writer, and where its answer goes.
 
-use crate::{Append, AppendError, Appended, Context, Decider, Done, ExecuteError};
+use crate::{Append, AppendError, Appended, Condition, Context, Decider, Done, ExecuteError};
 use tokio::sync::oneshot;
 
 /// What a command comes to.
@@ -11,8 +11,17 @@ pub(crate) type AppendResult = Result<Appended, ExecuteError<AppendError>>;
 
 /// A request. Its sender, dropped unused, tells the caller that the writer has stopped.
 pub(crate) enum Request<D: Decider> {
-    Command { context: Context, command: D::Command, reply: oneshot::Sender<CommandResult<D>> },
-    Append { context: Context, append: Append, reply: oneshot::Sender<AppendResult> },
+    Command {
+        context: Context,
+        command: D::Command,
+        reply: oneshot::Sender<CommandResult<D>>,
+    },
+    Append {
+        context: Context,
+        append: Append,
+        condition: Option<Condition>,
+        reply: oneshot::Sender<AppendResult>,
+    },
 }
 
 /// A request that has been decided. It is sent when everything it was decided by is durable.

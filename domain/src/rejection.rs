@@ -1,6 +1,5 @@
 //! Why a command changes nothing.
 
-use crate::rows::TaskStatus;
 use store::{Text, Timestamp};
 
 /// A field that does not hold.
@@ -28,8 +27,15 @@ pub enum Rejection {
     Cycle { kind: &'static str, path: Vec<Text> },
     #[error("task `{child}` has the parent `{parent}` already")]
     SecondParent { child: Text, parent: Text },
-    #[error("a task cannot go from {from} to {to}")]
-    InvalidState { from: TaskStatus, to: &'static str, allowed: Vec<&'static str> },
+    #[error("{}", refused_step(.from, .to))]
+    InvalidState {
+        /// The task's status, or `archived`.
+        from: &'static str,
+        /// The status it should have had, or `archived`.
+        to: &'static str,
+        /// The statuses it can be given.
+        allowed: Vec<&'static str>,
+    },
     #[error("task `{task_id}` needs its lease")]
     LeaseRequired { task_id: Text, holder: Option<Holder> },
     #[error("the lease `{lease_id}` is over, or not of this task, or its fence is stale")]
@@ -40,6 +46,13 @@ pub enum Rejection {
     Forbidden { rule: &'static str, reason: String },
     #[error("{}", .0.message)]
     Predicate(PredicateFault),
+}
+
+fn refused_step(from: &str, to: &str) -> String {
+    match from == to {
+        true => format!("the task is {from} already"),
+        false => format!("a task cannot go from {from} to {to}"),
+    }
 }
 
 /// A row predicate that cannot tell: a division by zero, a failing CAST, an overflow. The language above says

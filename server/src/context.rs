@@ -64,16 +64,19 @@ impl Provenance {
         self
     }
 
-    /// The members of event metadata it makes.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// Every member of event metadata that a request's headers may make.
+    pub(crate) fn all(&self) -> [(&'static str, &Option<Text>); 4] {
         [
             ("agent_id", &self.agent_id),
             ("session_id", &self.session_id),
             ("correlation_id", &self.correlation_id),
             ("plan_id", &self.plan_id),
         ]
-        .into_iter()
-        .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
+    }
+
+    /// The members of event metadata it makes.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.all().into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
     }
 
     /// Event metadata: a JSON object.

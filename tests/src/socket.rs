@@ -65,6 +65,22 @@ impl Socket {
         self.stream.send(Message::text(text)).await.expect("a frame can be sent");
     }
 
+    /// Sends a message of any kind.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    pub async fn send_message(&mut self, message: Message) {
+        self.stream.send(message).await.expect("a message can be sent");
+    }
+
+    /// Sends one frame, where a server that ends the connection meanwhile is an answer.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    pub async fn try_send(&mut self, frame: Value) -> Result<(), Box<Error>> {
+        self.stream.send(Message::text(frame.to_string())).await.map_err(Box::new)
+    }
+
     /// The next frame; `None` when the connection has ended.
     ///
     /// # Panics

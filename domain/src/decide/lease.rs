@@ -69,7 +69,7 @@ pub(super) fn acquire(draft: &mut Draft<'_>, command: AcquireLease) -> Result<Pe
     let task = draft.task(&task_id)?;
     let may_start = matches!(task.status, TaskStatus::Open | TaskStatus::InProgress);
     if task.archived_at.is_some() || !may_start {
-        return Err(status::invalid(&task, TaskStatus::InProgress.as_str()));
+        return Err(status::invalid(draft, &task, TaskStatus::InProgress.as_str()));
     }
     let worker = Worker { agent_id, session_id, ttl_ms: ttl_ms.unwrap_or(TTL_DEFAULT_MS) };
     let started = start(draft, &task, &worker);

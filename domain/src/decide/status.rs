@@ -25,13 +25,24 @@ pub(super) const fn allowed(from: TaskStatus) -> &'static [TaskStatus] {
     }
 }
 
+/// What an archived task is, whatever its status.
+pub(super) const ARCHIVED: &str = "archived";
+
 /// The refusal of a change that the task's state does not allow.
-pub(super) fn invalid(task: &Task, to: &'static str) -> Rejection {
-    let allowed = match task.archived_at {
-        Some(_) => Vec::new(),
-        None => allowed(task.status).iter().map(|status| status.as_str()).collect(),
-    };
-    Rejection::InvalidState { from: task.status, to, allowed }
+pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejection {
+    if task.archived_at.is_some() {
+        return Rejection::InvalidState { from: ARCHIVED, to, allowed: Vec::new() };
+    }
+    let mut allowed: Vec<_> = allowed(task.status).iter().map(|status| status.as_str()).collect();
+    if is_kept_blocked(draft, task) {
+        allowed.retain(|status| *status != TaskStatus::Open.as_str());
+    }
+    Rejection::InvalidState { from: task.status.as_str(), to, allowed }
+}
+
+/// Whether it would be blocked again at once, were it opened: its blockers have to end, or their relationships to go.
+fn is_kept_blocked(draft: &Draft<'_>, task: &Task) -> bool {
+    task.status == TaskStatus::Blocked && task.blocked_by_rule && draft.blocked_by_count(&task.id) > 0
 }
 
 /// Moves a task to another status at its caller's word.
@@ -46,7 +57,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, command: TransitionTask) -> Resu
     problems.finish()?;
     let task = draft.task(&task_id)?;
     let reachable = task.archived_at.is_none() && allowed(task.status).contains(&status);
-    let state = if reachable { Ok(()) } else { Err(invalid(&task, status.as_str())) };
+    let state = if reachable { Ok(()) } else { Err(invalid(draft, &task, status.as_str())) };
     guard::check(draft, &task, &guard, state, "transition_task")?;
     let reason = reason.filter(|reason| !reason.is_empty());
     match status {
@@ -90,14 +101,8 @@ fn reopen(draft: &mut Draft<'_>, task: &Task, reason: Option<Text>) -> Result<()
         give_back(draft, task, task.not_before, reason, &ended);
         return Ok(());
     }
-    if task.blocked_by_rule && draft.blocked_by_count(&task.id) > 0 {
-        // It would be blocked again at once: the blockers have to end, or their relationships to go.
-        let allowed = allowed(task.status).iter().map(|status| status.as_str());
-        return Err(Rejection::InvalidState {
-            from: task.status,
-            to: TaskStatus::Open.as_str(),
-            allowed: allowed.filter(|status| *status != TaskStatus::Open.as_str()).collect(),
-        });
+    if is_kept_blocked(draft, task) {
+        return Err(invalid(draft, task, TaskStatus::Open.as_str()));
     }
     draft.change_status(task, Next { reason, ..Next::of(task, TaskStatus::Open) });
     draft.block_by_rule(&task.id);
@@ -176,7 +181,7 @@ fn block(
 pub(super) fn archive(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
     let task = draft.task(&task_id)?;
     if !task.status.is_final() || task.archived_at.is_some() {
-        return Err(invalid(&task, "archived"));
+        return Err(invalid(draft, &task, ARCHIVED));
     }
     let tags = draft.tags_of(&task_id);
     draft.push("task-", &task_id, kind::TASK_ARCHIVED, &Only { id: task_id.clone() }, tags);
@@ -188,7 +193,7 @@ pub(super) fn archive(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, R
 pub(super) fn restore(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
     let task = draft.task(&task_id)?;
     if task.archived_at.is_none() {
-        return Err(invalid(&task, "restored"));
+        return Err(invalid(draft, &task, task.status.as_str()));
     }
     let tags = draft.tags_of(&task_id);
     draft.push("task-", &task_id, kind::TASK_RESTORED, &Only { id: task_id.clone() }, tags);

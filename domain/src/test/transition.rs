@@ -15,7 +15,7 @@ fn ends_are_final() {
     for status in [Open, InProgress, Blocked, Completed, Cancelled] {
         match world.refused(to("a", status, version(2))) {
             crate::Rejection::InvalidState { from, allowed, .. } => {
-                assert_eq!((from, allowed.len()), (Cancelled, 0));
+                assert_eq!((from, allowed.len()), (Cancelled.as_str(), 0));
             }
             other => panic!("{other}"),
         }
@@ -28,7 +28,7 @@ fn the_refusal_names_what_is_allowed() {
     world.ok(task("a"));
     match world.refused(to("a", Completed, version(1))) {
         crate::Rejection::InvalidState { from, to, allowed } => {
-            assert_eq!((from, to), (Open, "completed"));
+            assert_eq!((from, to), ("open", "completed"));
             assert_eq!(allowed, ["in_progress", "blocked", "cancelled"]);
         }
         other => panic!("{other}"),
@@ -163,11 +163,11 @@ fn only_the_finished_is_archived_and_only_the_archived_restored() {
     let archive = || Command::ArchiveTask { task_id: "a".into() };
     let restore = || Command::RestoreTask { task_id: "a".into() };
     world.check(archive(), "! a task cannot go from open to archived");
-    world.check(restore(), "! a task cannot go from open to restored");
+    world.check(restore(), "! the task is open already");
     world.ok(to("a", Cancelled, version(1)));
     world.check(archive(), "TaskArchived task-a {}");
     assert_eq!(world.task("a").archived_at, Some(world.now));
-    world.check(archive(), "! a task cannot go from cancelled to archived");
+    world.check(archive(), "! the task is archived already");
     world.check(restore(), "TaskRestored task-a {}");
     assert_eq!((world.task("a").archived_at, world.task("a").version), (None, 4));
 }

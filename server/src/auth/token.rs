@@ -1,5 +1,6 @@
 use crate::error::{Code, Error};
 use axum::http::{HeaderMap, header};
+use serde_json::json;
 use std::fmt;
 
 /// Shortest token, in bytes. Shorter ones are guessed.
@@ -30,11 +31,15 @@ impl Token {
     /// # Errors
     /// `ERR_UNAUTHORIZED`.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let Some(value) = headers.get(header::AUTHORIZATION) else {
-            return Err(Error::new(Code::Unauthorized, "the request carries no token")
-                .hint("send `Authorization: Bearer TOKEN`; the command line takes it from AGENTPM_TOKEN"));
+        let refuse = |reason: &str| {
+            Err(Error::new(Code::Unauthorized, reason)
+                .details(json!({"rule": "token", "reason": reason}))
+                .hint("send `Authorization: Bearer TOKEN`; the command line takes it from AGENTPM_TOKEN"))
         };
-        let refused = || Err(Error::new(Code::Unauthorized, "the token is not the one this server expects"));
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return refuse("the request carries no token");
+        };
+        let refused = || refuse("the token is not the one this server expects");
         let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
             return refused();
         };

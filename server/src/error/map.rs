@@ -30,12 +30,13 @@ impl From<Rejection> for Error {
                 .details(json!({"child": &*child, "parent": &*parent}))
                 .hint("a task has one parent: change parent_id instead"),
             Rejection::InvalidState { from, to, allowed } => {
-                let hint = match allowed.is_empty() {
-                    true => format!("nothing follows {from}"),
-                    false => format!("from {from} it can go to {}", allowed.join(", ")),
+                let hint = match (from, allowed.is_empty()) {
+                    ("archived", _) => "restore it first".to_owned(),
+                    (_, true) => format!("{from} is final; it can be archived"),
+                    (_, false) => format!("from {from} it can go to {}", allowed.join(", ")),
                 };
                 Self::new(Code::InvalidState, message)
-                    .details(json!({"from": from.as_str(), "to": to, "allowed": allowed}))
+                    .details(json!({"from": from, "to": to, "allowed": allowed}))
                     .hint(hint)
             }
             Rejection::LeaseRequired { task_id, holder } => Self::new(Code::LeaseRequired, message)

@@ -1,5 +1,4 @@
 use super::*;
-use domain::rows::TaskStatus;
 use domain::{Holder, Rejection};
 use store::{AppendError, EventId, ExecuteError, ExpectedRevision, ReadError, Revision, Timestamp};
 
@@ -49,7 +48,7 @@ fn rejections() -> Vec<(Rejection, Code, Value)> {
             json!({"child": "c", "parent": "p"}),
         ),
         (
-            Rejection::InvalidState { from: TaskStatus::Open, to: "completed", allowed: vec!["blocked"] },
+            Rejection::InvalidState { from: "open", to: "completed", allowed: vec!["blocked"] },
             Code::InvalidState,
             json!({"from": "open", "to": "completed", "allowed": ["blocked"]}),
         ),

@@ -4,6 +4,7 @@ use super::front::BODY_BYTES_MAX;
 use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::{Code, Error};
+use crate::wire::args;
 use crate::wire::fields::Fields;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
@@ -53,12 +54,8 @@ impl FromRequest<Shared> for Call {
 
     async fn from_request(request: Request, _: &Shared) -> Result<Self, Error> {
         let by = Provenance::of(request.headers())?;
-        if request.headers().contains_key("idempotency-key") {
-            // A key that is taken and not kept would let a retry happen twice.
-            return Err(Error::problem("", "header Idempotency-Key: not kept by this version").hint(
-                "give new things ids of your own: the same id again is refused or gets its first answer",
-            ));
-        }
+        // What a call that has a body wants is in the body.
+        args::none(request.uri())?;
         let (parts, body) = request.into_parts();
         let body = read(&parts.headers, body).await?;
         if !body.is_empty() {

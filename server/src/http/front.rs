@@ -27,6 +27,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub(crate) const SOCKET: &str = "/ws";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MIN_POSITION: HeaderName = HeaderName::from_static("agentpm-min-position");
 
 /// The way in.
@@ -81,6 +82,8 @@ impl Front {
     /// Answers a request of a caller who has been let in.
     pub(crate) async fn dispatch(&self, request: Request<Body>) -> Response {
         let answer = async {
+            check_path(request.uri())?;
+            refuse_key(&request)?;
             self.reach_position(request.headers()).await?;
             // The router's own error type has no values.
             Ok::<_, Error>(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
@@ -118,6 +121,44 @@ impl Front {
                     .details(serde_json::json!({"wanted": wanted.0, "head": head.0})))
             }
         }
+    }
+}
+
+/// Refuses a path whose escapes make no text: every id is text.
+fn check_path(uri: &Uri) -> Result<(), Error> {
+    let digit =
+        |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let path = uri.path().as_bytes();
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut at = 0;
+    while let Some(byte) = path.get(at) {
+        match (byte, digit(path.get(at + 1)), digit(path.get(at + 2))) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push(high << 4 | low);
+                at += 3;
+            }
+            (byte, ..) => {
+                bytes.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let path = crate::wire::fields::short(uri.path());
+            Err(Error::problem("", format!("the path `{path}` is not UTF-8 once its escapes are read")))
+        }
+    }
+}
+
+/// Refuses `Idempotency-Key` where something may change: a key that is taken and not kept would let a retry happen
+/// twice.
+fn refuse_key(request: &Request<Body>) -> Result<(), Error> {
+    match request.method().is_safe() || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        true => Ok(()),
+        false => Err(Error::problem("", "header Idempotency-Key: not kept by this version")
+            .hint("give new things ids of your own: the same id again is refused or gets its first answer")),
     }
 }
 

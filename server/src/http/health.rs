@@ -3,9 +3,11 @@
 use super::Answer;
 use crate::app::Shared;
 use crate::error::Error;
+use crate::wire::args;
 use crate::wire::envelope::answer_value;
 use axum::Router;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::routing::get;
 use serde_json::json;
 
@@ -14,12 +16,14 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 /// The process lives and answers.
-async fn healthz(State(app): State<Shared>) -> Answer {
+async fn healthz(State(app): State<Shared>, uri: Uri) -> Answer {
+    args::none(&uri)?;
     Ok(answer_value(app.store().head().position, &json!({"status": "ok"})))
 }
 
 /// Reads and writes are taken.
-async fn readyz(State(app): State<Shared>) -> Answer {
+async fn readyz(State(app): State<Shared>, uri: Uri) -> Answer {
+    args::none(&uri)?;
     if app.stop.is_cancelled() {
         return Err(Error::unavailable("the server is shutting down"));
     }

@@ -80,11 +80,12 @@ fn metadata(fields: &mut Fields<'_, '_>, by: &Provenance) -> Text {
             let given = item.json_object()?;
             let mut members = item.object()?;
             let mut missing = Vec::new();
-            for (name, value) in by.members() {
-                match members.raw(name) {
-                    None => missing.push((name, value)),
-                    Some(raw) if raw.get() == "null" || raw.get().starts_with('"') => {}
-                    Some(_) => members.problem(name, "expected text"),
+            for (name, value) in by.all() {
+                match (members.raw(name), value) {
+                    (None, Some(value)) => missing.push((name, &**value)),
+                    (None, None) => {}
+                    (Some(raw), _) if raw.get() == "null" || raw.get().starts_with('"') => {}
+                    (Some(_), _) => members.problem(name, "expected text"),
                 }
             }
             Some(joined(given, &missing))

@@ -5,7 +5,6 @@ use super::time;
 use crate::error::Error;
 use axum::extract::Query;
 use axum::http::Uri;
-use domain::Problem;
 use store::Timestamp;
 
 /// The parameters of a query string, each taken at most once.
@@ -117,6 +116,7 @@ impl Args {
                 true => "is given twice".to_owned(),
                 false => match nearest(name, self.asked.iter().copied()) {
                     Some(near) => format!("unknown parameter; did you mean `{near}`?"),
+                    None if self.asked.is_empty() => "unknown parameter; this call takes none".to_owned(),
                     None => format!("unknown parameter; known here: {}", self.asked.join(", ")),
                 },
             };
@@ -133,10 +133,7 @@ impl Args {
 pub(crate) fn none(uri: &Uri) -> Result<(), Error> {
     match uri.query() {
         None | Some("") => Ok(()),
-        Some(query) => Err(Error::validation(&[Problem {
-            pointer: String::new(),
-            message: format!("this path takes no parameters, found `{}`", super::fields::short(query)),
-        }])),
+        Some(_) => Args::decode(uri, |_| ()),
     }
 }
 

@@ -175,6 +175,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         for (name, _) in self.members.iter().flatten() {
             let message = match nearest(name, self.asked.iter().copied()) {
                 Some(near) => format!("unknown field; did you mean `{near}`?"),
+                None if self.asked.is_empty() => "unknown field; this call takes none".to_owned(),
                 None => format!("unknown field; known here: {}", self.asked.join(", ")),
             };
             self.problems.add(self.at.key(name), message);

@@ -97,6 +97,14 @@ impl From<AppendError> for Error {
             | AppendError::TagLength { .. }
             | AppendError::TagReserved { .. }
             | AppendError::TooManyTags { .. } => Self::problem("/appends", message),
+            AppendError::ConditionFailed { position } => Self::new(Code::Conflict, message)
+                .details(json!({"position": position.0}))
+                .hint("read the events after the position you knew, then decide again"),
+            AppendError::ConditionFaulty { position } => Self::problem(
+                "/condition/fail_if",
+                format!("cannot be told of the event at position {position}"),
+            ),
+            AppendError::ConditionBehind { .. } => Self::unavailable(message),
             AppendError::EventExists { id } => Self::new(Code::Conflict, message)
                 .details(json!({"id": id.to_string()}))
                 .hint("the same append sent again gets its first answer; other events need ids of their own"),

@@ -13,7 +13,7 @@ const STRIDE: u64 = 7_919;
 
 const POINT: &str = "SELECT id, status, title FROM tasks WHERE id = $1";
 const COUNT: &str = "SELECT status, count(*) AS n FROM tasks WHERE priority > 0 GROUP BY status";
-const NEXT_TASK: &str = "SELECT id, title, score FROM next_task FOR 'ada' WHERE caps <@ {rust, sql} LIMIT 10";
+const NEXT_TASK: &str = "SELECT next_task FOR 'ada' WHERE caps <@ {rust, sql} LIMIT 10";
 
 /// Later than everything in the store.
 const NOW: Timestamp = Timestamp(START.0 + 3_600_000_000);

@@ -18,6 +18,7 @@
 //! the value as u32 and as stored as u32, key, stored value) or clears (`4`, keyspace as u64), and an end
 //! (`3`, xxh3 of the items as u64, `FJL` and 3). A new journal is zeros to 64 MiB.
 
+use crate::little_endian::Cursor;
 use crate::{Damage, OpenError, Position, keys};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -79,6 +80,10 @@ pub(crate) fn survey(dir: &Path) -> io::Result<Survey> {
     let mut number = None;
     let journals = journals(dir)?;
     let newest = journals.last().map(|(id, _)| *id);
+    if newest.is_none() {
+        // fjall makes one with the database, and the next before it lets go of one.
+        survey.faults.push(Fault { path: dir.into(), why: "it has no journal".into() });
+    }
     for (id, path) in journals {
         let held = read(&path)?;
         let mut at = 0;
@@ -248,37 +253,6 @@ fn batch(bytes: &[u8]) -> Option<Frame<'_>> {
     let mut end = Cursor(bytes.get(frame.len - END_BYTES..frame.len)?);
     let whole = end.u8()? == END && end.u64()? == xxh3_64(frame.items) && end.0 == TRAILER;
     whole.then_some(frame)
-}
-
-/// Little-endian, unlike our own.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
 }
 
 /// Where the whole batches of a journal begin and the last one ends.

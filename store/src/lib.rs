@@ -17,6 +17,7 @@ mod fault;
 mod id;
 mod journal;
 mod keys;
+mod little_endian;
 mod lock;
 #[cfg(test)]
 mod model;

@@ -4,6 +4,7 @@ use crate::commands::Command;
 use crate::commands::output::Form;
 use crate::config::{Layer, Settings};
 use crate::failure::{Failure, exit};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +57,9 @@ pub(crate) fn main() -> ExitCode {
             // Help and version are answers, not errors.
             let code = if error.use_stderr() { exit::USAGE } else { 0 };
             let _ = error.print();
+            if asks_for_a_result(&error) {
+                eprintln!("\n  tip: what came of a task is told with `task complete --result JSON`");
+            }
             return ExitCode::from(code);
         }
     };
@@ -66,6 +70,15 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(failure.exit)
         }
     }
+}
+
+/// Whether somebody gave the field `output` of a completed task to the flag that says how to print.
+fn asks_for_a_result(error: &clap::Error) -> bool {
+    let is_output = matches!(
+        error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(arg)) if arg.starts_with("--output")
+    );
+    error.kind() == ErrorKind::InvalidValue && is_output && std::env::args().any(|word| word == "complete")
 }
 
 fn run(Cli { global, command }: Cli) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 use crate::error::Code;
 use crate::failure::{Failure, exit};
-use reqwest::{Response, Url};
+use reqwest::Response;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -27,7 +27,7 @@ pub(crate) struct Refusal {
 }
 
 impl ClientError {
-    pub(super) fn unreachable(base: &Url, error: &reqwest::Error) -> Self {
+    pub(super) fn unreachable(place: &str, error: &reqwest::Error) -> Self {
         let mut why = String::new();
         let mut source = std::error::Error::source(error);
         while let Some(inner) = source {
@@ -35,7 +35,7 @@ impl ClientError {
             source = inner.source();
         }
         let why = if why.is_empty() { error.to_string() } else { why };
-        Self::Unreachable(format!("cannot reach the server at {base}: {why}; is `agentpm serve` running?"))
+        Self::Unreachable(format!("cannot reach the server at {place}: {why}; is `agentpm serve` running?"))
     }
 
     pub(super) async fn refused(response: Response) -> Self {

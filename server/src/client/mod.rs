@@ -14,6 +14,8 @@ use serde_json::Value;
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
+    /// Where the server should be, for a person to read.
+    place: String,
     token: Option<String>,
 }
 
@@ -61,8 +63,12 @@ impl Client {
             .ok()
             .filter(|url| !url.cannot_be_a_base())
             .ok_or_else(|| ClientError::Usage(format!("`{base}` is no URL; expected http://HOST:PORT")))?;
+        let place = match target {
+            Target::Socket(path) => path.display().to_string(),
+            Target::Url(_) => base.to_string(),
+        };
         let http = builder.build().map_err(|error| ClientError::Usage(error.to_string()))?;
-        Ok(Self { http, base, token })
+        Ok(Self { http, base, place, token })
     }
 
     /// A request that the caller finishes.
@@ -86,7 +92,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response = request.send().await.map_err(|error| ClientError::unreachable(&self.base, &error))?;
+        let response = request.send().await.map_err(|error| ClientError::unreachable(&self.place, &error))?;
         match response.status().is_success() {
             true => Ok(response),
             false => Err(ClientError::refused(response).await),

@@ -1,9 +1,8 @@
-use super::{Connected, Id, body, json};
+use super::{Connected, Id, Json, body};
 use crate::client::At;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::Value;
 
 /// Agents: who works.
 #[derive(Debug, Subcommand)]
@@ -31,8 +30,8 @@ pub(crate) struct Register {
     #[arg(long, value_delimiter = ',')]
     caps: Vec<String>,
     /// A JSON object
-    #[arg(long, value_parser = json)]
-    metadata: Option<Value>,
+    #[arg(long)]
+    metadata: Option<Json>,
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +42,9 @@ pub(crate) struct List {
     /// Only those that can do this
     #[arg(long)]
     cap: Option<String>,
+    /// Columns to show, with commas between
+    #[arg(long)]
+    fields: Option<String>,
     /// At most so many
     #[arg(long)]
     limit: Option<u32>,
@@ -58,6 +60,7 @@ pub(super) async fn run(agent: Agent, to: Connected) -> Result<(), Failure> {
         }
         Agent::List(list) => {
             let at = At::path(&["agents"]).with("role", list.role).with("cap", list.cap);
+            let at = at.with("fields", list.fields);
             to.client.get(&at.with("limit", list.limit).with("offset", list.offset)).await?
         }
         Agent::Get(id) => to.client.get(&At::path(&["agents", id.as_str()])).await?,

@@ -1,4 +1,4 @@
-use super::{Connected, body, json};
+use super::{Connected, Json, body};
 use crate::client::At;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
@@ -25,8 +25,8 @@ pub(crate) struct Add {
     #[arg(long)]
     content: String,
     /// A JSON object
-    #[arg(long, value_parser = json)]
-    metadata: Option<Value>,
+    #[arg(long)]
+    metadata: Option<Json>,
     /// The file it is about: metadata.path
     #[arg(long, alias = "file")]
     #[serde(skip)]
@@ -40,7 +40,10 @@ pub(super) async fn run(context: Context, to: Connected) -> Result<(), Failure> 
     let Context::Add(add) = context;
     let mut fields = body(&add);
     if let Some(path) = add.path {
-        fields["metadata"]["path"] = path.into();
+        match &mut fields["metadata"] {
+            metadata @ (Value::Null | Value::Object(_)) => metadata["path"] = path.into(),
+            _ => return Err(Failure::usage("--metadata: expected a JSON object, to hold --path")),
+        }
     }
     to.print(&to.client.post(&At::path(&["contexts"]), &fields).await?)
 }

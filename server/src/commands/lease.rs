@@ -22,7 +22,7 @@ pub(crate) struct Acquire {
     #[arg(long)]
     task_id: String,
     /// Who takes it
-    #[arg(long)]
+    #[arg(long, alias = "owner")]
     agent_id: String,
     /// In which session
     #[arg(long)]

@@ -142,11 +142,34 @@ fn connected<F: Future<Output = Result<(), Failure>>>(
 pub(crate) fn body(flags: &impl Serialize) -> Value {
     let mut body = serde_json::to_value(flags).unwrap_or_default();
     if let Some(members) = body.as_object_mut() {
-        members.retain(|_, value| {
-            !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) && *value != false
+        members.retain(|_, value| match value.as_object_mut().and_then(|wrapped| wrapped.remove(GIVEN)) {
+            Some(given) => {
+                *value = given;
+                true
+            }
+            None => !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) && *value != false,
         });
     }
     body
+}
+
+/// A flag that holds JSON. What was given goes into the body whatever it is, `null`, `false` and `[]` too, which
+/// of other flags mean that they were not given.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Json {
+    #[serde(rename = "$given")]
+    value: Value,
+}
+
+/// The name of [`Json`]'s member.
+const GIVEN: &str = "$given";
+
+impl std::str::FromStr for Json {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        json(text).map(|value| Self { value })
+    }
 }
 
 /// Reads a flag that holds JSON.

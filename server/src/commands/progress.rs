@@ -31,8 +31,11 @@ pub(crate) struct Add {
 pub(crate) struct Complete {
     #[command(flatten)]
     id: Id,
-    /// Take the check mark away again
-    #[arg(long)]
+    /// false takes the check mark away again
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, default_value_t = true)]
+    completed: bool,
+    /// The same as --completed false
+    #[arg(long, conflicts_with = "completed")]
     undo: bool,
     #[command(flatten)]
     guard: Guard,
@@ -43,7 +46,7 @@ pub(super) async fn run(progress: Progress, to: Connected) -> Result<(), Failure
         Progress::Add(add) => to.client.post(&At::path(&["progress_items"]), &body(&add)).await?,
         Progress::Complete(complete) => {
             let mut fields = body(&complete.guard);
-            fields["completed"] = (!complete.undo).into();
+            fields["completed"] = (complete.completed && !complete.undo).into();
             let at = At::path(&["progress_items", complete.id.as_str()]);
             to.client.call(Method::PATCH, &at, Some(&fields)).await?
         }

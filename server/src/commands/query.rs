@@ -1,28 +1,48 @@
-use super::Connected;
 use super::output::{Form, stream_bytes};
+use super::{Connected, json};
 use crate::client::{At, ClientError};
 use crate::failure::Failure;
 use clap::Args;
 use futures::StreamExt;
 use reqwest::{Method, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json as value};
 
 /// Ask in PQL.
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     /// The statement
     pql: String,
+    #[command(flatten)]
+    params: Params,
+}
+
+/// What a statement's parameters are bound to.
+#[derive(Debug, Args)]
+pub(super) struct Params {
     /// A parameter: `--param caps='["rust"]'` binds `$caps`, `--param 1=x` binds `$1`. The value is JSON, or
     /// else text
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
-    params: Vec<(String, Value)>,
+    each: Vec<(String, Value)>,
+    /// All parameters: a JSON list or object
+    #[arg(long = "params", value_name = "JSON", value_parser = json, conflicts_with = "each")]
+    all: Option<Value>,
 }
 
-/// Reads `NAME=VALUE`.
-///
-/// # Errors
-/// When it is nothing of the kind.
-pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
+impl Params {
+    /// As the API takes them; none when none were given.
+    ///
+    /// # Errors
+    /// When the numbers of numbered ones have gaps.
+    pub(super) fn bound(&self) -> Result<Option<Value>, Failure> {
+        match &self.all {
+            None if self.each.is_empty() => Ok(None),
+            None => bound(&self.each).map(Some),
+            all => Ok(all.clone()),
+        }
+    }
+}
+
+fn parameter(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let name = name.trim_start_matches('$');
     if name.is_empty() {
@@ -33,9 +53,9 @@ pub(super) fn parameter(text: &str) -> Result<(String, Value), String> {
 
 pub(super) async fn run(query: Query, to: Connected) -> Result<(), Failure> {
     let failed = |error: ClientError| error.into_failure(Some(&query.pql));
-    let mut request = json!({"pql": query.pql});
-    if !query.params.is_empty() {
-        request["params"] = bound(&query.params)?;
+    let mut request = value!({"pql": query.pql});
+    if let Some(params) = query.params.bound()? {
+        request["params"] = params;
     }
     let at = At::path(&["query"]);
     let media = match to.form {
@@ -59,10 +79,7 @@ pub(super) async fn run(query: Query, to: Connected) -> Result<(), Failure> {
 }
 
 /// Parameters by number as a list, by name as an object.
-///
-/// # Errors
-/// When their numbers have gaps.
-pub(super) fn bound(params: &[(String, Value)]) -> Result<Value, Failure> {
+fn bound(params: &[(String, Value)]) -> Result<Value, Failure> {
     let numbered = params.iter().map(|(name, _)| name.parse::<usize>().ok()).collect::<Option<Vec<_>>>();
     let Some(numbers) = numbered else {
         let named = params.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -91,9 +108,9 @@ mod test {
         };
         assert_eq!(
             read(&["$caps=[\"a\"]", "n=5", "t=plain text"]),
-            Ok(json!({"caps": ["a"], "n": 5, "t": "plain text"}))
+            Ok(value!({"caps": ["a"], "n": 5, "t": "plain text"}))
         );
-        assert_eq!(read(&["2=b", "1=a"]), Ok(json!(["a", "b"])));
+        assert_eq!(read(&["2=b", "1=a"]), Ok(value!(["a", "b"])));
         assert!(read(&["1=a", "3=c"]).is_err());
         assert!(read(&["1=a", "1=b"]).is_err());
         assert!(parameter("=x").is_err() && parameter("x").is_err());

@@ -1,4 +1,4 @@
-use super::{Connected, Guard, Id, body, json};
+use super::{Connected, Guard, Id, Json, body};
 use crate::client::At;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
@@ -68,8 +68,8 @@ pub(crate) struct Fields {
     #[arg(long, value_delimiter = ',')]
     labels: Vec<String>,
     /// A JSON object
-    #[arg(long, value_parser = json)]
-    metadata: Option<Value>,
+    #[arg(long)]
+    metadata: Option<Json>,
     /// When it should be done
     #[arg(long)]
     due_at: Option<String>,
@@ -104,6 +104,9 @@ pub(crate) struct Create {
     /// Tasks that wait for it, with commas between
     #[arg(long, value_delimiter = ',')]
     blocks: Vec<String>,
+    /// What is known of it: a JSON list of {type, content, metadata?}
+    #[arg(long)]
+    contexts: Option<Json>,
 }
 
 #[derive(Debug, Args)]
@@ -132,9 +135,9 @@ pub(crate) struct List {
     /// Only those with this label
     #[arg(long)]
     label: Option<String>,
-    /// With a parent: everything below it
-    #[arg(long)]
-    include_children: bool,
+    /// With a parent: everything below it. `--include-children=false` without one: only what has no parent
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    include_children: Option<bool>,
     /// Archived ones too
     #[arg(long)]
     include_archived: bool,
@@ -217,14 +220,14 @@ pub(crate) struct Relate {
     #[serde(rename = "type")]
     kind: String,
     /// A JSON object
-    #[arg(long, value_parser = json)]
-    metadata: Option<Value>,
+    #[arg(long)]
+    metadata: Option<Json>,
 }
 
 #[derive(Debug, Args, Serialize)]
 pub(crate) struct Claim {
     /// Who claims
-    #[arg(long)]
+    #[arg(long, alias = "owner")]
     agent_id: String,
     /// In which session
     #[arg(long)]
@@ -234,8 +237,8 @@ pub(crate) struct Claim {
     #[serde(rename = "where")]
     filter: Option<String>,
     /// Parameters of --where: a JSON list or object
-    #[arg(long, value_parser = json)]
-    params: Option<Value>,
+    #[arg(long)]
+    params: Option<Json>,
     /// How long the lease lasts, in seconds
     #[arg(long, alias = "ttl")]
     lease_s: Option<f64>,
@@ -253,12 +256,12 @@ pub(crate) struct Complete {
     #[serde(skip)]
     id: Id,
     /// What came of it: JSON. (`output` in the API; here --output says how to print)
-    #[arg(long, value_parser = json)]
+    #[arg(long)]
     #[serde(rename = "output")]
-    result: Option<Value>,
+    result: Option<Json>,
     /// What shows it: JSON
-    #[arg(long, value_parser = json)]
-    evidence: Option<Value>,
+    #[arg(long)]
+    evidence: Option<Json>,
     /// What it cost
     #[arg(long)]
     cost: Option<f64>,
@@ -366,7 +369,7 @@ impl List {
             .with("parent_id", self.parent_id.as_ref())
             .with("project_id", self.project_id.as_ref())
             .with("label", self.label.as_ref())
-            .with("include_children", self.include_children.then_some(true))
+            .with("include_children", self.include_children)
             .with("include_archived", self.include_archived.then_some(true))
             .with("fields", self.fields.as_ref())
             .with("limit", self.limit)

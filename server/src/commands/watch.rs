@@ -2,7 +2,7 @@
 
 use super::Connected;
 use super::output::{Form, cell, stream_bytes};
-use super::query::{bound, parameter};
+use super::query::Params;
 use crate::client::sse::Messages;
 use crate::client::{At, ClientError};
 use crate::failure::Failure;
@@ -32,9 +32,8 @@ const DATA_CHARS_MAX: usize = 120;
 pub(crate) struct Watch {
     /// A subscription: `SUBSCRIBE events WHERE …`
     pql: String,
-    /// A parameter, as `agentpm query` takes them
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
-    params: Vec<(String, Value)>,
+    #[command(flatten)]
+    params: Params,
     /// End after so many events
     #[arg(long)]
     count: Option<u64>,
@@ -84,10 +83,7 @@ pub(super) async fn run(watch: Watch, to: Connected) -> Result<(), Failure> {
 
 impl Watching {
     async fn connect(&mut self) -> Result<Messages, ClientError> {
-        let params = match self.watch.params.is_empty() {
-            true => None,
-            false => Some(bound(&self.watch.params).map_err(|error| ClientError::Usage(error.to_string()))?),
-        };
+        let params = self.watch.params.bound().map_err(|error| ClientError::Usage(error.to_string()))?;
         let at = At::path(&["subscribe"]).with("pql", Some(&self.watch.pql)).with("params", params);
         let mut request = self.to.client.request(Method::GET, &at);
         if let Some(position) = self.position {

@@ -1,0 +1,164 @@
+//! `watch`: events as they come, over a server that goes away, for people and for programs.
+
+use crate::asked::Asked;
+use crate::{ok, server};
+use agentpm_tests::Server;
+use agentpm_tests::cli::run_at;
+use agentpm_tests::server::command;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A debug build on a busy machine has ended by then.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running `agentpm watch`.
+struct Watch {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Watch {
+    fn start(server: &Server, arguments: &[&str]) -> Self {
+        let mut child = command()
+            .arg("watch")
+            .args(arguments)
+            .arg("--socket")
+            .arg(server.socket_path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The next line; the test's own time limit bounds the wait.
+    fn next(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn position(&mut self) -> u64 {
+        serde_json::from_str::<Value>(&self.next()).unwrap()["position"].as_u64().unwrap()
+    }
+
+    /// Its end, which comes by itself, and what it said besides.
+    fn end(mut self) -> (ExitStatus, String) {
+        drop(self.lines);
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if began.elapsed() > END_LIMIT {
+                let _ = self.child.kill();
+                panic!("watch has not ended within {END_LIMIT:?}");
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        };
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (status, said)
+    }
+}
+
+fn create(server: &Server, ids: &[&str]) {
+    for id in ids {
+        ok(&run_at(server, &["task", "create", "--id", id, "--title", "T"]));
+    }
+}
+
+#[test]
+fn what_is_there_and_then_what_comes() {
+    let (_dir, server) = server();
+    create(&server, &["a", "b"]);
+    let there = run_at(&server, &["watch", "SUBSCRIBE events FROM START", "--until-caught-up"]);
+    there.succeeded();
+    assert_eq!(there.stderr, "");
+    let events = run_at(&server, &["export"]).stdout;
+    assert_eq!(there.stdout, events, "one JSON object a line");
+    let nothing = run_at(&server, &["watch", "SUBSCRIBE events", "--until-caught-up"]);
+    assert_eq!((nothing.code, &*nothing.stdout), (0, ""));
+    let first = run_at(&server, &["watch", "SUBSCRIBE events FROM START", "--count", "1"]);
+    assert_eq!(Some(first.stdout.trim_end()), events.lines().next());
+    let one = [
+        "watch",
+        "SUBSCRIBE events WHERE stream = $1 FROM START",
+        "--param",
+        "1=task-b",
+        "--until-caught-up",
+    ];
+    assert_eq!(Some(run_at(&server, &one).stdout.trim_end()), events.lines().nth(1));
+
+    let mut watch = Watch::start(&server, &["SUBSCRIBE events AFTER POSITION 1", "--count", "2"]);
+    assert_eq!(watch.position(), 2);
+    create(&server, &["c"]);
+    assert_eq!(watch.position(), 3);
+    assert!(watch.end().0.success());
+}
+
+#[test]
+fn lines_for_people() {
+    let (_dir, server) = server();
+    create(&server, &["a"]);
+    let shown =
+        run_at(&server, &["watch", "SUBSCRIBE events FROM START", "--until-caught-up", "--output", "table"]);
+    shown.succeeded();
+    assert_eq!(shown.stdout.lines().count(), 1);
+    for word in ["1", "TaskCreated", "task-a", "title"] {
+        assert!(shown.stdout.contains(word), "{word}: {}", shown.stdout);
+    }
+    assert!(serde_json::from_str::<Value>(&shown.stdout).is_err());
+}
+
+#[test]
+fn it_goes_on_where_it_was_when_the_server_comes_back() {
+    let (_dir, mut server) = server();
+    create(&server, &["a"]);
+    let mut watch = Watch::start(&server, &["SUBSCRIBE events FROM START", "--count", "4"]);
+    assert_eq!(watch.position(), 1);
+    server.kill9();
+    let mut server = server.restart();
+    create(&server, &["b"]);
+    assert_eq!(watch.position(), 2);
+    assert!(server.stop().success(), "in good order too");
+    let server = server.restart();
+    create(&server, &["c", "d"]);
+    assert_eq!((watch.position(), watch.position()), (3, 4), "no gap, no duplicate");
+    let (status, said) = watch.end();
+    assert!(status.success(), "{said}");
+    assert!(
+        said.contains("going on after position 1") && said.contains("going on after position 2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn it_ends_when_nobody_reads() {
+    let (_dir, server) = server();
+    create(&server, &["a"]);
+    let mut watch = Watch::start(&server, &["SUBSCRIBE events FROM START"]);
+    assert_eq!(watch.position(), 1);
+    let Watch { child, lines } = watch;
+    drop(lines);
+    // The pipe is closed; the next event finds out.
+    create(&server, &["b"]);
+    let nothing = BufReader::new(
+        command().arg("--version").stdout(Stdio::piped()).spawn().unwrap().stdout.take().unwrap(),
+    );
+    let (status, said) = Watch { child, lines: nothing }.end();
+    assert!(status.success(), "{said}");
+}
+
+#[test]
+fn what_will_not_pass_is_not_tried_again() {
+    let refusing = Asked::refusing(401, "ERR_UNAUTHORIZED");
+    let ran = agentpm_tests::cli::run(&["watch", "SUBSCRIBE events", "--url", &refusing.url]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let asked = refusing.next();
+    assert!(asked.line.starts_with("GET /subscribe?pql=SUBSCRIBE"), "{}", asked.line);
+}

@@ -4,7 +4,7 @@ use crate::error::{QueryError, runtime_error};
 use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
-use crate::plan::{self, Claim, OutputColumn, Planned, Subscription};
+use crate::plan::{self, Claim, EventPredicate, OutputColumn, Planned, Subscription};
 use crate::scan::{PastCache, World};
 use crate::stream::{Item, RowStream};
 use crate::types::Type;
@@ -240,6 +240,20 @@ impl Engine {
     pub fn candidate_filter(&self, predicate: &str, params: Params) -> Result<CandidateFilter, QueryError> {
         crate::predicate::candidate_filter(predicate, &params)
             .map_err(|errors| QueryError::statement(predicate, errors))
+    }
+
+    /// The condition of an append (`fail_if` of `POST /append`): a row predicate over events.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; `condition_not_indexed` when only the whole log could answer it.
+    pub fn append_condition(&self, predicate: &str, params: &Params) -> Result<EventPredicate, QueryError> {
+        plan::append_condition(predicate, params).map_err(|errors| QueryError::statement(predicate, errors))
+    }
+
+    /// What is told of a search for `text` that takes longer than a query may.
+    #[must_use]
+    pub fn too_late(&self, text: &str) -> QueryError {
+        too_late(text, self.0.options.time_max)
     }
 
     /// What a statement of this moment sees. The views come first: the store shows a commit to readers

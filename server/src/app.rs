@@ -2,8 +2,10 @@
 
 use crate::auth::{Policy, Tickets};
 use crate::clock;
+use crate::condition::Looked;
 use crate::context::Provenance;
 use crate::error::Error;
+use crate::wire::append::ConditionRequest;
 use domain::{Command, Outcome, Work};
 use query::Engine;
 use std::sync::Arc;
@@ -60,13 +62,21 @@ impl App {
         Ok(self.store().execute(context(by), command).await?)
     }
 
-    /// Appends events as they are.
+    /// Appends events as they are, unless there is one that the condition says must not be there.
     ///
     /// # Errors
     /// What the append's own conditions or the writer say against it.
-    pub(crate) async fn append(&self, by: &Provenance, append: Append) -> Result<Appended, Error> {
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        by: &Provenance,
+        append: Append,
+        condition: Option<ConditionRequest>,
+    ) -> Result<Appended, Error> {
         let _entered = self.gate.enter()?;
-        Ok(self.store().append(context(by), append).await?)
+        let Some(asked) = condition else { return Ok(self.store().append(context(by), append).await?) };
+        let Looked { condition, fault } = Looked::new(self, asked).await?;
+        let appended = self.store().append_if(context(by), append, Some(condition)).await;
+        appended.map_err(|error| Looked::refused(&fault, error))
     }
 
     /// The agent that holds a lease: who acts when a request names a lease and nobody else.

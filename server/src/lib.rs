@@ -10,6 +10,7 @@ mod cli;
 mod client;
 mod clock;
 mod commands;
+mod condition;
 mod config;
 mod context;
 mod error;

@@ -273,7 +273,6 @@ async fn a_key_makes_a_request_happen_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has append conditions; the server has not, yet"]
 async fn an_append_may_depend_on_what_has_not_happened() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());

@@ -2,6 +2,7 @@
 
 mod claim;
 mod describe;
+mod events;
 mod explain;
 mod from;
 mod group;
@@ -18,11 +19,12 @@ mod test;
 
 pub use claim::{CLAIM_LIMIT_MAX, Claim, LEASE_MS_MAX, LEASE_MS_MIN, claim};
 pub use describe::{describe, show_tables};
+pub use events::{EventFilter, EventPredicate, EventTest, append_condition};
 pub use explain::explain_next_task;
 pub use next_task::next_task;
 pub use select::select;
 pub use statement::{Command, statement};
-pub use subscribe::{EventFilter, EventTest, Start, Subscription, subscribe};
+pub use subscribe::{Start, Subscription, subscribe};
 pub(crate) use subselect::SubSelect;
 
 use crate::predicate::RowPredicate;

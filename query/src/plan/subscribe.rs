@@ -1,33 +1,14 @@
 //! SUBSCRIBE events.
 
 use super::from::unknown_table;
-use super::{Catalog, limit};
-use crate::eval::Datum;
-use crate::functions::{Comparison, Op, SetOp};
+use super::{Catalog, EventFilter, EventPredicate, limit};
+use crate::find::Sought;
 use crate::params::{Binding, Params};
-use crate::predicate::{RowPredicate, fault};
-use crate::tables::{EventFields, TableSchema};
-use crate::typed::{Expr, Kind};
-use domain::PredicateFault;
+use crate::predicate::RowPredicate;
+use crate::tables::TableSchema;
 use grammar::ast::{self, SubscribeSource};
 use grammar::{Code, Error, Span};
-use std::collections::BTreeSet;
-use std::fmt;
-use std::sync::Arc;
-use store::{Event, Position, Text};
-
-/// What tells whether an event is wanted: true, false or null, or why it cannot be told.
-pub type EventTest = dyn Fn(&Event) -> Result<Option<bool>, PredicateFault> + Send + Sync;
-
-/// A row predicate over events.
-#[derive(Clone)]
-pub struct EventFilter(pub Arc<EventTest>);
-
-impl fmt::Debug for EventFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EventFilter(…)")
-    }
-}
+use store::Position;
 
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +28,8 @@ pub struct Subscription {
     pub filter: EventFilter,
     /// Where it begins.
     pub start: Start,
-    /// If known, the only types that events it wants can have: an index may be used to find them.
-    pub types: Option<BTreeSet<String>>,
-    /// If known, the only streams they can be of.
-    pub streams: Option<BTreeSet<String>>,
-    /// Tags that every event it wants has.
-    pub tags: BTreeSet<String>,
+    /// What is known of the events it wants: an index may be used to find them.
+    pub sought: Sought,
 }
 
 /// Resolves a subscription; `text` is the statement.
@@ -86,19 +63,9 @@ pub fn subscribe(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut hints = Hints::default();
-    let filter = match predicate {
-        Some(predicate) => {
-            hints.read(predicate.expr(), schema);
-            let text = Text::from(text);
-            EventFilter(Arc::new(move |event| {
-                predicate.test(&EventFields::new(event)).map_err(|error| fault(error, &text))
-            }))
-        }
-        None => EventFilter(Arc::new(|_| Ok(Some(true)))),
-    };
-    let Hints { types, streams, tags } = hints;
-    Ok(Subscription { filter, start, types, streams, tags })
+    let EventPredicate { filter, sought } =
+        predicate.map_or_else(EventPredicate::all, |predicate| EventPredicate::new(predicate, text));
+    Ok(Subscription { filter, start, sought })
 }
 
 fn source(source: &SubscribeSource, catalog: &dyn Catalog) -> Result<&'static TableSchema, Error> {
@@ -116,75 +83,5 @@ fn source(source: &SubscribeSource, catalog: &dyn Catalog) -> Result<&'static Ta
             let message = "subscriptions to a select are not part of this version";
             Err(Error::new(Code::NotAllowed, select.span, message).hint("subscribe to events"))
         }
-    }
-}
-
-/// What a predicate says of every event it holds for.
-#[derive(Default)]
-struct Hints {
-    types: Option<BTreeSet<String>>,
-    streams: Option<BTreeSet<String>>,
-    tags: BTreeSet<String>,
-}
-
-impl Hints {
-    fn read(&mut self, expr: &Expr, schema: &TableSchema) {
-        match &expr.kind {
-            Kind::And(parts) => parts.iter().for_each(|part| self.read(part, schema)),
-            Kind::Apply(Op::Compare(Comparison::Equal), args) => match &args[..] {
-                [a, b] if b.as_const().is_some() => self.narrow(a, std::slice::from_ref(b), schema),
-                [a, b] if a.as_const().is_some() => self.narrow(b, std::slice::from_ref(a), schema),
-                _ => {}
-            },
-            Kind::InList { operand, items } => self.narrow(operand, items, schema),
-            Kind::Apply(Op::Set(op), args) => {
-                let is_tags = |expr: &Expr| name(expr, schema) == Some("tags");
-                match (op, &args[..]) {
-                    (SetOp::Superset | SetOp::ProperSuperset, [set, part]) if is_tags(set) => {
-                        self.tagged(part)
-                    }
-                    (SetOp::Subset | SetOp::ProperSubset, [part, set]) if is_tags(set) => self.tagged(part),
-                    (SetOp::Member, [word, set]) if is_tags(set) => self.tagged(word),
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn narrow(&mut self, column: &Expr, words: &[Expr], schema: &TableSchema) {
-        let mut known = BTreeSet::new();
-        for word in words {
-            match word.as_const() {
-                Some(Datum::Text(word)) => drop(known.insert(word.to_string())),
-                // Nothing equals null.
-                Some(Datum::Null) => {}
-                _ => return,
-            }
-        }
-        let hint = match name(column, schema) {
-            Some("type") => &mut self.types,
-            Some("stream") => &mut self.streams,
-            _ => return,
-        };
-        *hint = Some(match hint.take() {
-            Some(before) => before.intersection(&known).cloned().collect(),
-            None => known,
-        });
-    }
-
-    fn tagged(&mut self, tags: &Expr) {
-        match tags.as_const() {
-            Some(Datum::Set(tags)) => self.tags.extend(tags.iter().map(|tag| tag.to_string())),
-            Some(Datum::Text(tag)) => drop(self.tags.insert(tag.to_string())),
-            _ => {}
-        }
-    }
-}
-
-fn name(expr: &Expr, schema: &TableSchema) -> Option<&'static str> {
-    match &expr.kind {
-        Kind::Column(column) => schema.columns.get(column.column).map(|column| column.name),
-        _ => None,
     }
 }

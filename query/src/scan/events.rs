@@ -3,6 +3,7 @@
 use super::exec::{ScanExec, Source};
 use super::pushdown::{Condition, condition};
 use super::{World, read_error};
+use crate::find::{Events, Sought};
 use crate::plan::AsOf;
 use crate::tables::events::{POSITION, SCHEMA, TIME};
 use crate::tables::{self, EventFields};
@@ -16,9 +17,8 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use domain::rows::Row;
 use futures::stream::{self, BoxStream, StreamExt};
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Direction, Event, Position, ReadError, Reader, Revision, Timestamp};
+use store::{Direction, Event, Position, ReadError, Reader, Timestamp};
 
 /// Events of the first batch; each later one is twice as long, up to [`BATCH_EVENTS_MAX`]: a LIMIT that
 /// stands above a filter takes little, a count takes all.
@@ -32,9 +32,6 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Events that may be passed over in search of a batch's next before others get a word in.
 const SKIPPED_MAX: usize = 16_384;
-
-/// Types of an IN list that are read through the index; for more the log is read as it lies.
-const INDEXED_TYPES_MAX: usize = 16;
 
 /// The events up to a moment.
 #[derive(Debug)]
@@ -100,18 +97,13 @@ struct Wanted {
     positions: (i64, i64),
     /// Times in µs, both ends included.
     times: (i64, i64),
-    /// The stream is one of these.
-    streams: Option<BTreeSet<String>>,
-    /// The type is one of these.
-    types: Option<BTreeSet<String>>,
-    /// All of these are among the tags.
-    tags: BTreeSet<String>,
+    sought: Sought,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
         let all = (i64::MIN, i64::MAX);
-        Self { positions: all, times: all, streams: None, types: None, tags: BTreeSet::new() }
+        Self { positions: all, times: all, sought: Sought::default() }
     }
 }
 
@@ -121,18 +113,12 @@ impl Wanted {
         fn meet(range: &mut (i64, i64), low: i64, high: i64) {
             *range = (range.0.max(low), range.1.min(high));
         }
-        fn both(kept: &mut Option<BTreeSet<String>>, words: BTreeSet<String>) {
-            *kept = Some(match kept.take() {
-                Some(before) => &before & &words,
-                None => words,
-            });
-        }
         match condition(filter) {
             Some(("position", Condition::Between(low, high))) => meet(&mut self.positions, low, high),
             Some(("time", Condition::Between(low, high))) => meet(&mut self.times, low, high),
-            Some(("stream", Condition::OneOf(words))) => both(&mut self.streams, words),
-            Some(("type", Condition::OneOf(words))) => both(&mut self.types, words),
-            Some(("tags", Condition::Holds(words))) => self.tags.extend(words),
+            Some(("stream", Condition::OneOf(words))) => self.sought.of_streams(words),
+            Some(("type", Condition::OneOf(words))) => self.sought.of_types(words),
+            Some(("tags", Condition::Holds(words))) => self.sought.tags.extend(words),
             _ => return false,
         }
         true
@@ -156,20 +142,7 @@ impl Wanted {
         }
         Ok((after, upto.max(after)))
     }
-
-    /// Whether an event of the stretch is wanted.
-    fn holds(&self, event: &Event) -> bool {
-        self.streams.as_ref().is_none_or(|streams| streams.contains(&*event.stream))
-            && self.types.as_ref().is_none_or(|types| types.contains(&*event.kind))
-            && self.tags.iter().all(|tag| event.tags.binary_search_by(|other| (**other).cmp(tag)).is_ok())
-    }
-
-    fn is_everything(&self) -> bool {
-        self.streams.is_none() && self.types.is_none() && self.tags.is_empty()
-    }
 }
-
-type Events = Box<dyn Iterator<Item = Result<Event, ReadError>> + Send>;
 
 #[derive(Debug, Clone)]
 struct EventsSource {
@@ -182,84 +155,11 @@ struct EventsSource {
     direction: Direction,
 }
 
-/// How the wanted events are found.
-#[derive(Debug, PartialEq)]
-enum Path<'a> {
-    /// A condition that nothing meets.
-    Nothing,
-    /// All events of the stretch.
-    Log,
-    /// Those of one stream.
-    Stream(&'a str),
-    /// Those with one tag.
-    Tag(&'a str),
-    /// Those of a few types, merged by position.
-    Types(&'a BTreeSet<String>),
-}
-
-impl EventsSource {
-    fn path(&self) -> Path<'_> {
-        let Wanted { streams, types, tags, .. } = &self.wanted;
-        let is_empty = |words: &Option<BTreeSet<String>>| words.as_ref().is_some_and(BTreeSet::is_empty);
-        if self.upto <= self.after || is_empty(streams) || is_empty(types) {
-            return Path::Nothing;
-        }
-        // A stream is short, a tag names one thing; a type may be half of the log.
-        match (streams, types) {
-            (Some(streams), _) if streams.len() == 1 => {
-                streams.first().map_or(Path::Nothing, |stream| Path::Stream(stream))
-            }
-            _ if !tags.is_empty() => tags.first().map_or(Path::Nothing, |tag| Path::Tag(tag)),
-            (_, Some(types)) if types.len() <= INDEXED_TYPES_MAX => Path::Types(types),
-            _ => Path::Log,
-        }
-    }
-
-    fn events(&self) -> Events {
-        let Self { after, upto, direction, .. } = *self;
-        let reader = &self.world.reader;
-        match self.path() {
-            Path::Nothing => Box::new(std::iter::empty()),
-            Path::Log => Box::new(reader.events(after, upto, direction)),
-            Path::Stream(stream) => {
-                let from = match direction {
-                    Direction::Forward => Revision(1),
-                    Direction::Backward => Revision(u64::MAX),
-                };
-                let outside = move |event: &Result<Event, ReadError>| {
-                    let position = event.as_ref().map_or(Position::ZERO, |event| event.position);
-                    event.is_ok() && (position <= after || position > upto)
-                };
-                let past = move |event: &Result<Event, ReadError>| {
-                    event.as_ref().is_ok_and(|event| match direction {
-                        Direction::Forward => event.position > upto,
-                        Direction::Backward => event.position <= after,
-                    })
-                };
-                let events = reader.stream(stream, from, direction);
-                Box::new(events.take_while(move |event| !past(event)).filter(move |event| !outside(event)))
-            }
-            Path::Tag(tag) => Box::new(reader.tagged(tag, after, upto, direction)),
-            Path::Types(types) => {
-                let each = types.iter().map(|kind| -> Events {
-                    Box::new(reader.tagged(&format!("$type:{kind}"), after, upto, direction))
-                });
-                Box::new(Merged::new(each.collect(), direction))
-            }
-        }
-    }
-}
-
 impl Source for EventsSource {
     fn describe(&self) -> String {
-        let through = match self.path() {
-            Path::Nothing => " nothing".to_owned(),
-            Path::Log => String::new(),
-            Path::Stream(stream) => format!(" of stream {stream}"),
-            Path::Tag(tag) => format!(" with tag {tag}"),
-            Path::Types(types) => {
-                format!(" of type {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
-            }
+        let through = match self.upto <= self.after {
+            true => " nothing".to_owned(),
+            false => self.wanted.sought.describe(),
         };
         format!("events{through} after {} up to {}", self.after, self.upto)
     }
@@ -270,7 +170,7 @@ impl Source for EventsSource {
 
     fn rows(&self) -> Option<usize> {
         let count = usize::try_from(self.upto.0.saturating_sub(self.after.0)).ok();
-        count.filter(|_| self.wanted.is_everything())
+        count.filter(|_| self.wanted.sought.is_anything())
     }
 
     fn ascending(&self) -> Vec<(usize, bool)> {
@@ -291,7 +191,8 @@ impl Source for EventsSource {
 
     fn open(&self, fetch: Option<usize>, _: &Arc<dyn MemoryPool>) -> BoxStream<'static, Result<RecordBatch>> {
         let scan = self.clone();
-        let mut events = self.events();
+        let reader = &self.world.reader;
+        let mut events = self.wanted.sought.events(reader, self.after, self.upto, self.direction);
         let mut size = BATCH_EVENTS_FIRST;
         let mut left = fetch.unwrap_or(usize::MAX);
         let mut done = left == 0;
@@ -322,7 +223,7 @@ impl EventsSource {
         let (mut batch, mut bytes, mut skipped) = (Vec::new(), 0, 0);
         while batch.len() < count && bytes < BATCH_BYTES_MAX && skipped < SKIPPED_MAX {
             let Some(event) = events.next().transpose()? else { return Ok((batch, false)) };
-            if self.wanted.holds(&event) {
+            if self.wanted.sought.holds(&event) {
                 bytes += event.data.len() + event.metadata.len();
                 batch.push(event);
             } else {
@@ -341,38 +242,5 @@ impl EventsSource {
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         Ok(RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options)?)
-    }
-}
-
-/// Several runs of events, none of which is in two, as one in order of position.
-struct Merged {
-    runs: Vec<(Events, Option<Result<Event, ReadError>>)>,
-    direction: Direction,
-}
-
-impl Merged {
-    fn new(runs: Vec<Events>, direction: Direction) -> Self {
-        let runs = runs.into_iter().map(|mut run| {
-            let first = run.next();
-            (run, first)
-        });
-        Self { runs: runs.collect(), direction }
-    }
-}
-
-impl Iterator for Merged {
-    type Item = Result<Event, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // A failed run comes first, whichever way: its rank is that of no position.
-        let rank = |head: &Option<Result<Event, ReadError>>| match head {
-            Some(Ok(event)) if self.direction == Direction::Forward => Some(event.position.0),
-            Some(Ok(event)) => Some(u64::MAX - event.position.0),
-            Some(Err(_)) => Some(0),
-            None => None,
-        };
-        let (run, head) =
-            self.runs.iter_mut().filter(|(_, head)| head.is_some()).min_by_key(|(_, head)| rank(head))?;
-        std::mem::replace(head, run.next())
     }
 }

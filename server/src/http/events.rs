@@ -5,7 +5,9 @@ use super::outflow::{Form, Gone, Outflow};
 use super::{Answer, Call, blocking};
 use crate::app::Shared;
 use crate::error::{Code, Error};
-use crate::wire::append::{append as read_append, check_reserved, push_appended};
+use crate::wire::append::{
+    append as read_append, check_reserved, condition as read_condition, push_appended,
+};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
 use axum::Router;
@@ -33,9 +35,10 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn append(State(app): State<Shared>, call: Call) -> Answer {
-    let append = call.decode(|fields| read_append(fields, &call.by))?;
+    let (append, condition) =
+        call.decode(|fields| (read_append(fields, &call.by), read_condition(fields)))?;
     check_reserved(&append)?;
-    let appended = app.append(&call.by, append).await?;
+    let appended = app.append(&call.by, append, condition).await?;
     Ok(answer(appended.last, |out| push_appended(out, &appended)))
 }
 

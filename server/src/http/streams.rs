@@ -4,7 +4,7 @@ use super::events::{PAGE_BYTES_MAX, size};
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::{Answer, Call, blocking};
 use crate::app::Shared;
-use crate::wire::append::{check_reserved, push_appended, stream_write};
+use crate::wire::append::{check_reserved, condition, push_appended, stream_write};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
 use axum::Router;
@@ -25,10 +25,11 @@ async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Cal
         return Err(crate::error::Error::validation(&[Problem { pointer: String::new(), message }]));
     }
     let stream = Text::from(stream);
-    let write = call.decode(|fields| stream_write(stream.clone(), fields, &call.by))?;
+    let (write, condition) =
+        call.decode(|fields| (stream_write(stream.clone(), fields, &call.by), condition(fields)))?;
     let append = Append { writes: vec![write] };
     check_reserved(&append)?;
-    let appended = app.append(&call.by, append).await?;
+    let appended = app.append(&call.by, append, condition).await?;
     Ok(answer(appended.last, |out| push_appended(out, &appended)))
 }
 

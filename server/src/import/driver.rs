@@ -369,7 +369,7 @@ impl<P: FnMut(Progress)> Driver<'_, P> {
         settled
     }
 
-    fn finish(mut self, started: Instant) -> Result<Report, ImportError> {
+    fn finish(self, started: Instant) -> Result<Report, ImportError> {
         let last_line = self.last_line;
         if last_line < self.skip_through {
             return Err(ImportError::InputDiffers { line: self.skip_through });

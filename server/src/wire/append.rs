@@ -5,8 +5,8 @@ use super::fields::{Fields, Item, nearest};
 use crate::context::Provenance;
 use crate::error::Error;
 use store::{
-    Append, Appended, EventId, ExpectedRevision, KIND_BYTES_MAX, NewEvent, Revision, STREAM_BYTES_MAX,
-    StreamWrite, TAG_BYTES_MAX, TAGS_MAX, Text,
+    Append, Appended, EventId, ExpectedRevision, KIND_BYTES_MAX, NewEvent, Position, Revision,
+    STREAM_BYTES_MAX, StreamWrite, TAG_BYTES_MAX, TAGS_MAX, Text,
 };
 
 /// Largest `data` of one event, in bytes of JSON.
@@ -14,6 +14,28 @@ pub(crate) const EVENT_DATA_BYTES_MAX: usize = 1 << 20;
 
 /// Most events of one append: more would hold up the writer; send several.
 pub(crate) const APPEND_EVENTS_MAX: usize = 10_000;
+
+/// What must not have happened for an append to be made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConditionRequest {
+    /// A row predicate over events, in PQL.
+    pub(crate) fail_if: Text,
+    /// Its parameters: a JSON object or list.
+    pub(crate) params: Option<Text>,
+    /// Events after this position are asked about.
+    pub(crate) after: Position,
+}
+
+/// `{"condition"?:{"fail_if","params"?,"after"}}` of an append.
+pub(crate) fn condition(fields: &mut Fields<'_, '_>) -> Option<ConditionRequest> {
+    fields.take("condition", |item| {
+        item.whole(|fields| ConditionRequest {
+            fail_if: fields.required_text("fail_if"),
+            params: fields.take("params", |item| item.json()),
+            after: Position(fields.require("after", |item| item.count())),
+        })
+    })
+}
 
 /// `{"appends":[{"stream","expected_revision","events":[…]}]}`
 pub(crate) fn append(fields: &mut Fields<'_, '_>, by: &Provenance) -> Append {
@@ -213,7 +235,6 @@ pub(crate) fn push_appended(out: &mut Vec<u8>, appended: &Appended) {
 mod test {
     use super::super::decode;
     use super::*;
-    use store::Position;
 
     fn by() -> Provenance {
         Provenance { agent_id: Some("a-1".into()), plan_id: Some("p".into()), ..Provenance::default() }

@@ -220,9 +220,10 @@ fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
             return Ok(vec![format!("{} {:?} {}", claim.agent, claim.lease_ms, claim.limit)]);
         }
         Command::Subscribe(subscription) => {
+            let sought = &subscription.sought;
             return Ok(vec![format!(
                 "{:?} types {:?} streams {:?} tags {:?}",
-                subscription.start, subscription.types, subscription.streams, subscription.tags
+                subscription.start, sought.types, sought.streams, sought.tags
             )]);
         }
     };

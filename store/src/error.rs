@@ -63,7 +63,7 @@ pub enum OpenError {
 
 /// Bytes that are not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{what} at position {position}: {why}")]
+#[error("{what}{}: {why}", at(*position))]
 pub struct Damage {
     /// Of what.
     pub what: &'static str,
@@ -71,6 +71,11 @@ pub struct Damage {
     pub position: Position,
     /// What does not fit.
     pub why: Text,
+}
+
+/// A place in words; nothing where none is known.
+fn at(position: Position) -> String {
+    if position == Position::ZERO { String::new() } else { format!(" at position {position}") }
 }
 
 /// Why something cannot be read.

@@ -4,7 +4,7 @@ use crate::disk::{Disk, has_log, take_lock};
 use crate::record::{Chain, Record};
 use crate::refold::{self, Refold};
 use crate::texts::Texts;
-use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError};
+use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError, verify};
 use std::path::Path;
 
 /// What a rebuild made.
@@ -33,7 +33,9 @@ pub fn rebuild<D: Decider>(
     if !has_log(dir)? {
         return Err(OpenError::NoLog { dir: dir.into() });
     }
-    let disk = Disk::open_aside(dir, take_lock(dir)?, options)?;
+    let lock = take_lock(dir)?;
+    verify::log_files(dir)?;
+    let disk = Disk::open_aside(dir, lock, options)?;
     let last = disk.record_before(Position(u64::MAX)).map_err(read_failed)?;
     let last = last.map(|(first, bytes)| Record::parse(first, bytes)).transpose();
     let end = last.map_err(OpenError::Damaged)?.map_or(Position::ZERO, |record| record.last());

@@ -3,7 +3,7 @@
 
 use agentpm_tests::model::World;
 use agentpm_tests::workload::CAPS;
-use agentpm_tests::{Client, Seed, Server, compare, size, time};
+use agentpm_tests::{Client, Seed, Server, cli, compare, size, time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -154,7 +154,16 @@ async fn nothing_acknowledged_is_lost() {
         server = server.restart();
         verify(&server.client(), &notes, &format!("kill {round}")).await;
     }
-    println!("{} acknowledgements, {} events", notes.len(), server.client().head().await);
+    let head = server.client().head().await;
+    println!("{} acknowledgements, {head} events", notes.len());
+    server.kill9();
+    verify_offline(&server, head);
+}
+
+/// Every byte, every index and every row, by the program's own check.
+fn verify_offline(server: &Server, head: u64) {
+    let report = cli::run(&["verify", "--json", "--data", server.data().to_str().unwrap()]).json();
+    assert_eq!((&report["ok"], &report["position"]), (&json!(true), &json!(head)), "{report}");
 }
 
 async fn verify(client: &Client, notes: &[Acknowledged], when: &str) {
@@ -307,6 +316,8 @@ async fn nothing_is_lost_while_views_go_to_disk() {
         let rows = client.query(&format!("SELECT max(position) AS p FROM events AS OF EVENT '{id}'")).await;
         assert_eq!(rows.rows[0]["p"], position);
     }
+    server.kill9();
+    verify_offline(&server, events.len() as u64);
 }
 
 /// A server that is told to stop finishes what it accepted, and says so with 0.

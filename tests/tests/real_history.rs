@@ -2,7 +2,7 @@
 //! the tasks are what the file said.
 
 use agentpm_tests::beads::{self, Change, Moment, check_moments, offline, online};
-use agentpm_tests::{Seed, Server, full, size};
+use agentpm_tests::{Seed, Server, cli, full, size};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,10 @@ async fn the_whole_real_history_offline() {
     let began = Instant::now();
     offline(dir.path(), &real.file).succeeded();
     println!("{} changes offline: {:?}", real.changes, began.elapsed());
+    let began = Instant::now();
+    let report = cli::run(&["verify", "--json", "--data", dir.path().join("data").to_str().unwrap()]).json();
+    assert_eq!(report["checkpoint"], report["position"], "{report}");
+    println!("verified: {:?}", began.elapsed());
     let server = Server::start(dir.path());
     check_moments(&server.client(), &real.moments, "offline").await;
 }

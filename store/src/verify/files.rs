@@ -10,7 +10,7 @@
 use crate::journal::{self, Survey};
 use crate::little_endian::Cursor;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
@@ -23,11 +23,17 @@ const PIECE: usize = 1 << 18;
 /// What an archive ends with: `SFA!`, version, kind of checksum, checksum, place and length of its contents.
 const ARCHIVE_END: usize = 4 + 1 + 1 + 16 + 8 + 8;
 
+/// Far more than the list of a table's sections takes, of which there are some ten.
+const CONTENTS_BYTES_MAX: u64 = 1 << 16;
+
 /// A file that is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) path: PathBuf,
     pub(super) why: String,
+    /// It is a table whose contents are listed still: fjall can read around what is damaged, because blocks have
+    /// checksums of their own.
+    pub(super) readable: bool,
 }
 
 /// Looks at every byte of the database in `dir`; tells `progress` how many it has read. Changes nothing.
@@ -35,8 +41,9 @@ pub(super) fn check(dir: &Path, progress: &mut dyn FnMut(u64)) -> io::Result<(Ve
     let mut files = Files { faults: Vec::new(), progress };
     files.expect_bytes(&dir.join("version"), VERSION)?;
     let survey = journal::survey(dir)?;
-    let faults = survey.faults.iter().map(|fault| Fault { path: fault.path.clone(), why: fault.why.clone() });
-    files.faults.extend(faults);
+    for fault in &survey.faults {
+        files.fault(&fault.path, &*fault.why);
+    }
     let keyspaces = dir.join("keyspaces");
     if !keyspaces.is_dir() {
         files.fault(&keyspaces, "it is missing");
@@ -58,7 +65,7 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn fault(&mut self, path: &Path, why: impl Into<String>) {
-        self.faults.push(Fault { path: path.into(), why: why.into() });
+        self.faults.push(Fault { path: path.into(), why: why.into(), readable: false });
     }
 
     /// All of a small file; none when it is missing, which is a fault.
@@ -127,10 +134,33 @@ impl Files<'_> {
             (self.progress)(read as u64);
         }
         if hasher.digest128() != checksum {
-            self.fault(path, "its checksum is not the one it had when it was written");
+            let why = "its checksum is not the one it had when it was written".into();
+            self.faults.push(Fault { path: path.into(), why, readable: has_contents(&mut file)? });
         }
         Ok(())
     }
+}
+
+/// Whether the list of contents that an archive ends with is what was written: fjall makes room for as many as
+/// it says before it looks at its checksum.
+fn has_contents(archive: &mut File) -> io::Result<bool> {
+    let len = archive.metadata()?.len();
+    let Some(contents_end) = len.checked_sub(ARCHIVE_END as u64) else { return Ok(false) };
+    let mut end = [0; ARCHIVE_END];
+    archive.seek(SeekFrom::Start(contents_end))?;
+    archive.read_exact(&mut end)?;
+    let listed = (|| {
+        let mut end = Cursor(&end);
+        (end.take(4)? == b"SFA!" && end.take(2)? == [1, XXH3]).then_some(())?;
+        let (checksum, contents_at) = (end.u128()?, end.u64()?);
+        let len = contents_end.checked_sub(contents_at).filter(|len| *len <= CONTENTS_BYTES_MAX)?;
+        Some((checksum, contents_at, len))
+    })();
+    let Some((checksum, contents_at, len)) = listed else { return Ok(false) };
+    let mut contents = vec![0; len as usize];
+    archive.seek(SeekFrom::Start(contents_at))?;
+    archive.read_exact(&mut contents)?;
+    Ok(xxh3_128(&contents) == checksum)
 }
 
 /// Id and checksum of the version that a `current` names.

@@ -23,7 +23,7 @@ use crate::keys::{KeyRange, Kind};
 use crate::lock::Lock;
 use crate::record::{Chain, Record};
 use crate::refold::Refold;
-use crate::{Decider, Direction, Head, OpenError, Options, Position, ReadError};
+use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -100,9 +100,9 @@ pub fn verify<D: Decider>(
     let lock = disk::take_lock(dir)?;
     let mut check =
         Check { dir, options, expect, progress, findings: Findings::default(), report: Report::default() };
-    let [log_is_whole, views_are_whole] = check.files(&databases)?;
-    if log_is_whole {
-        let contents = AssertUnwindSafe(|| check.contents(lock, decider, views_are_whole));
+    let whole = check.files(&databases)?;
+    if whole[0] != Whole::No {
+        let contents = AssertUnwindSafe(|| check.contents(lock, decider, whole));
         match catch_unwind(contents) {
             Ok(checked) => checked?,
             Err(_) => {
@@ -115,10 +115,33 @@ pub fn verify<D: Decider>(
     Ok(Report { findings: first, findings_count: count, ..check.report })
 }
 
+/// What the bytes of a database are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    /// What was written.
+    Yes,
+    /// But for some tables, which fjall can read around.
+    ButForTables,
+    /// Not fit to be opened.
+    No,
+}
+
 /// The views that are kept, and how far they have come.
 struct Kept {
     database: ViewsDatabase,
     checkpoint: Checkpoint,
+}
+
+/// Whether every byte of the log's files is what was written.
+///
+/// # Errors
+/// The first file that is not.
+pub(crate) fn log_files(dir: &Path) -> Result<(), OpenError> {
+    let checked = files::check(&dir.join(DATABASES[0]), &mut |_| {});
+    let (faults, _) = checked.map_err(|error| OpenError::Io(error.to_string().into()))?;
+    let Some(fault) = faults.first() else { return Ok(()) };
+    let why = format!("{}: {}", fault.path.display(), fault.why).into();
+    Err(OpenError::Damaged(Damage { what: "file", position: Position::ZERO, why }))
 }
 
 struct Check<'a> {
@@ -132,8 +155,8 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Looks at the bytes of both databases. Tells of each whether it is whole.
-    fn files(&mut self, databases: &[PathBuf; 2]) -> Result<[bool; 2], OpenError> {
-        let mut whole = [false; 2];
+    fn files(&mut self, databases: &[PathBuf; 2]) -> Result<[Whole; 2], OpenError> {
+        let mut whole = [Whole::No; 2];
         let mut done = 0;
         for (database, whole) in databases.iter().zip(&mut whole) {
             let name = self.shown(database);
@@ -153,7 +176,11 @@ impl Check<'_> {
             };
             let checked = files::check(database, &mut progress);
             let (faults, survey) = checked.map_err(|error| OpenError::Io(error.to_string().into()))?;
-            *whole = faults.is_empty();
+            *whole = match faults.iter().all(|fault| fault.readable) {
+                true if faults.is_empty() => Whole::Yes,
+                true => Whole::ButForTables,
+                false => Whole::No,
+            };
             for fault in faults {
                 let place = Place::File { path: self.shown(&fault.path) };
                 self.findings.add(place, None, fault.why);
@@ -182,7 +209,7 @@ impl Check<'_> {
         &mut self,
         lock: Lock,
         decider: D,
-        views_are_whole: bool,
+        [log, views]: [Whole; 2],
     ) -> Result<(), OpenError> {
         let fold = decider.fold_version();
         let disk = match Disk::open_aside(self.dir, lock, self.options) {
@@ -191,11 +218,35 @@ impl Check<'_> {
                 self.findings.add(Place::Log, Some(damage.position), damage.to_string());
                 return Ok(());
             }
+            // What fjall stumbles over has been named.
+            Err(OpenError::Io(_)) if log == Whole::ButForTables => return Ok(()),
             Err(error) => return Err(error),
         };
-        let kept = if views_are_whole { self.kept(fold)? } else { None };
+        if log == Whole::ButForTables {
+            self.unreadable(&disk);
+            return disk.drop_aside();
+        }
+        let kept = if views == Whole::Yes { self.kept(fold)? } else { None };
         let refold = Refold::new(disk, decider, self.options);
         self.walk(refold, kept)?.drop_aside()
+    }
+
+    /// Names the positions that tables are damaged at: from where the log cannot be read on, to where it can be
+    /// read from.
+    fn unreadable(&mut self, disk: &Disk) {
+        let records = |direction| {
+            let records = disk.records(Position::ZERO, Position(u64::MAX), direction);
+            let records =
+                records.map_while(|entry| Record::parse(entry.as_ref().ok()?.0, entry.ok()?.1).ok());
+            records.last()
+        };
+        let from = records(Direction::Forward).map_or(Position(1), |record| record.last().next());
+        let why = match records(Direction::Backward).map(|record| record.first().0) {
+            Some(after) if after > from.0 => format!("positions {from} to {} cannot be read", after - 1),
+            Some(_) => return,
+            None => format!("positions from {from} on cannot be read"),
+        };
+        self.findings.add(Place::Log, Some(from), why);
     }
 
     /// The views that are kept, if they can be compared, and how far they have come.

@@ -407,6 +407,34 @@ fn a_flipped_byte_in_any_file_is_named() {
     assert_eq!(found(&report), [""; 0]);
 }
 
+/// Where a table of the log is damaged, the positions are named that cannot be read.
+#[test]
+fn the_positions_in_a_damaged_table_are_named() {
+    let dir = closed();
+    let head = check(dir.path()).head.unwrap().0.position;
+    let database = dir.path().join("log");
+    let mut files = Vec::new();
+    files_in(&database.join("keyspaces/1/tables"), &mut files);
+    let mut named = BTreeSet::new();
+    for path in files.into_iter().filter(|path| is_of_use(&database, path)) {
+        let whole = fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 40) {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x40;
+            fs::write(&path, &flipped).unwrap();
+            let report = check(dir.path());
+            assert!(report.findings_count >= 1 && report.head.is_none(), "byte {at}: {report:?}");
+            named.extend(found(&report).into_iter().filter(|finding| finding.starts_with("log: positions")));
+            let rebuilt = crate::rebuild(dir.path(), Counters::default(), &options(), |_, _| {});
+            assert!(matches!(rebuilt, Err(OpenError::Damaged(_))), "byte {at}: {rebuilt:?}");
+            fs::write(&path, &whole).unwrap();
+        }
+    }
+    assert!(named.iter().any(|words| words.contains(" to ")), "{named:?}");
+    assert!(named.len() > 1, "{named:?}");
+    assert_eq!(check(dir.path()).head.unwrap().0.position, head);
+}
+
 /// A missing file is named, too.
 #[test]
 fn a_missing_file_is_named() {

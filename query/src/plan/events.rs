@@ -96,6 +96,10 @@ pub fn append_condition(text: &str, params: &Params) -> Result<EventPredicate, V
 /// What a predicate says of every event it holds for.
 impl Sought {
     fn read(&mut self, expr: &Expr, schema: &TableSchema) {
+        if matches!(expr.as_const(), Some(Datum::Bool(false) | Datum::Null)) {
+            // True of none.
+            self.of_types(BTreeSet::new());
+        }
         match &expr.kind {
             Kind::And(parts) => parts.iter().for_each(|part| self.read(part, schema)),
             Kind::Apply(Op::Compare(Comparison::Equal), args) => match &args[..] {

@@ -1,0 +1,249 @@
+//! One language in every place that takes a row predicate: the same text means the same in WHERE, in a
+//! subscription, in an append's condition; and in WHERE over next_task, in `SELECT next_task`, in a claim.
+
+use agentpm_tests::{Client, Server, Socket};
+use serde_json::{Value, json};
+
+/// What there is to ask about: every kind of JSON where a path may lead, and none.
+fn events() -> Vec<Value> {
+    let data = [
+        json!({ "n": 1, "word": "a", "list": ["x", "y"], "deep": { "odd key": [1, { "z": true }] } }),
+        json!({ "n": 2.5, "word": "B", "list": [] }),
+        json!({ "n": "3", "word": null, "list": ["y", 7] }),
+        json!({ "n": null, "word": "ümlaut ∈ set", "list": "x" }),
+        json!({ "n": -9_007_199_254_740_993_i64, "word": "", "list": ["x"] }),
+        json!({ "n": true, "word": "100%_\\", "list": { "x": 1 } }),
+        json!([1, 2, 3]),
+        json!("only text"),
+        json!(17),
+        json!(null),
+        json!({}),
+        json!({ "n": 1e300, "word": ["a"], "list": ["X", "x", "x"] }),
+    ];
+    let event = |(index, data): (usize, Value)| {
+        let tags = match index % 3 {
+            0 => json!(["hall:1", "even"]),
+            1 => json!(["hall:2"]),
+            _ => json!([]),
+        };
+        json!({ "type": if index % 4 == 0 { "Odd" } else { "Plain" }, "data": data, "tags": tags })
+    };
+    data.into_iter().enumerate().map(event).collect()
+}
+
+const OVER_EVENTS: &[&str] = &[
+    "true",
+    "false",
+    "null",
+    "type = 'Odd'",
+    "type IN ('Odd', 'Plain') AND position > 5",
+    "data.n = 1",
+    "data.n > 1 OR data.n < 0",
+    "NOT data.n > 1",
+    "data.n = '3'",
+    "data.n IS NULL",
+    "int(data.n) = 3",
+    "float(data.n) >= 2.5",
+    "data.n = true",
+    "data.word = 'a' OR data.word ILIKE 'b'",
+    "data.word LIKE '100\\%%'",
+    "data.word MATCHES '^[ab]$'",
+    "length(data.word) = 0",
+    "data.list ⊇ {x}",
+    "'x' ∈ data.list",
+    "{x, y} <@ data.list OR data.list = {x}",
+    "data.list OVERLAPS {X, nothing}",
+    "data.deep['odd key'][1].z = true",
+    "data[1] = 2",
+    "tags ⊇ {'hall:1'} AND data.word IS NOT NULL",
+    "'hall:2' IN tags",
+    "tags = {}",
+    "stream = 'predicates' AND revision BETWEEN 3 AND 6",
+    "CASE WHEN type = 'Odd' THEN data.n ELSE data.word END IS NOT NULL",
+    "coalesce(text(data.n), data.word, 'none') != 'none'",
+    "starts_with(data.word, 'ü') OR contains(data.word, '%')",
+    "data.n + 1 > 2",
+    "time > '2020-01-01T00:00:00Z' AND position % 2 = 0",
+    "metadata.agent_id = 'teller'",
+    "agent_id IN ('teller', 'nobody')",
+    "data.n = data.n",
+    "data.word IN ('a', null)",
+    "data.word NOT IN ('a', 'B')",
+];
+
+async fn by_where(client: &Client, predicate: &str) -> Vec<u64> {
+    let rows = client.query(&format!("SELECT position FROM events WHERE {predicate}")).await;
+    rows.column("position").iter().map(|position| position.as_u64().unwrap()).collect()
+}
+
+async fn by_subscription(socket: &mut Socket, predicate: &str) -> Vec<u64> {
+    let pql = format!("SUBSCRIBE events WHERE {predicate} FROM START");
+    socket.send(json!({ "op": "subscribe", "sub": "s", "pql": pql })).await;
+    socket.expect("subscribed").await;
+    let mut positions = Vec::new();
+    loop {
+        let frame = socket.next().await.expect("the connection holds");
+        match frame["op"].as_str() {
+            Some("event") => positions.push(frame["event"]["position"].as_u64().unwrap()),
+            Some("caught_up") => break,
+            _ => assert_eq!(frame["op"], "progress", "{predicate}: {frame}"),
+        }
+    }
+    socket.send(json!({ "op": "unsubscribe", "sub": "s" })).await;
+    socket.expect("closed").await;
+    positions
+}
+
+/// Each append fails on the first event after the last one found; when none is left, one is made that no
+/// predicate is asked about.
+async fn by_condition(client: &Client, predicate: &str) -> Vec<u64> {
+    let mut positions = Vec::new();
+    loop {
+        let answer = client
+            .post(
+                "/append",
+                json!({
+                    "appends": [{ "stream": "beside", "expected_revision": "any", "events": [{ "type": "Beside" }] }],
+                    "condition": {
+                        "fail_if": format!("type IN ('Odd', 'Plain') AND ({predicate})"),
+                        "after": positions.last().copied().unwrap_or(0),
+                    },
+                }),
+            )
+            .await;
+        if answer.ok() {
+            return positions;
+        }
+        assert_eq!((answer.status, answer.code()), (409, "ERR_CONFLICT"), "{predicate}: {}", answer.body);
+        positions.push(answer.error()["details"]["position"].as_u64().unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    let request = client
+        .request("POST", "/streams/predicates/events")
+        .header("agentpm-agent", "teller")
+        .json(&json!({ "expected_revision": "no_stream", "events": events() }));
+    let last = client.send(request).await.data()["last_position"].as_u64().unwrap();
+    let mut socket = Socket::connect(&server.url(), None).await;
+    let mut all = 0;
+    for predicate in OVER_EVENTS {
+        // What the conditions leave beside is asked about by nobody.
+        let asked = format!("({predicate}) AND position <= {last}");
+        let found = by_where(&client, &asked).await;
+        assert_eq!(by_subscription(&mut socket, &asked).await, found, "SUBSCRIBE events WHERE {predicate}");
+        assert_eq!(by_condition(&client, predicate).await, found, "fail_if {predicate}");
+        all += found.len();
+    }
+    assert!(all > 2 * OVER_EVENTS.len(), "the predicates ask about something: {all}");
+}
+
+const OVER_TASKS: &[&str] = &[
+    "true",
+    "false",
+    "null",
+    "priority > 0",
+    "caps ⊆ {rust, sql}",
+    "'rust' IN caps",
+    "labels = {}",
+    "labels OVERLAPS {urgent}",
+    "class = 'high' OR score > 3",
+    "title LIKE '%e%' AND NOT title LIKE 'T%'",
+    "metadata.size > 1",
+    "metadata.size = '2'",
+    "metadata['odd key'] IS NULL",
+    "due_at IS NOT NULL",
+    "project_id IN ('p1', 'p2')",
+    "coalesce(intent, '') != ''",
+    "attempts = 0 AND max_attempts >= 3",
+    "size(caps) = 1",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tasks() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    let agent = json!({ "id": "able", "name": "Able", "caps": ["rust", "sql", "docs"] });
+    client.post("/agents/register", agent).await.data();
+    for task in [
+        json!({ "id": "t1", "title": "Tea", "caps": ["rust"], "priority": 3, "metadata": { "size": 2 } }),
+        json!({ "id": "t2", "title": "Coffee", "caps": ["sql"], "labels": ["urgent"], "project_id": "p1" }),
+        json!({ "id": "t3", "title": "Ale", "class": "high", "metadata": { "size": "2", "odd key": 1 } }),
+        json!({ "id": "t4", "title": "Tee", "caps": ["rust", "docs"], "intent": "swing", "labels": ["a", "b"] }),
+        json!({ "id": "t5", "title": "", "due_at": "2999-01-01T00:00:00Z", "priority": -2 }),
+    ] {
+        let title = if task["title"] == "" { json!("none") } else { task["title"].clone() };
+        let mut task = task;
+        task["title"] = title;
+        client.post("/tasks", task).await.data();
+    }
+    for predicate in OVER_TASKS {
+        let mut wanted =
+            client.query(&format!("SELECT id FROM next_task WHERE {predicate}")).await.texts("id");
+        let offered = client
+            .query(&format!("SELECT next_task FOR 'able' WHERE {predicate} LIMIT 10"))
+            .await
+            .texts("id");
+        let claimed = client
+            .post("/tasks/claim", json!({ "agent_id": "able", "where": predicate, "limit": 10 }))
+            .await
+            .data();
+        let claims = claimed["claims"].as_array().cloned().unwrap_or_default();
+        let mut taken = Vec::new();
+        for claim in &claims {
+            taken.push(claim["task"]["id"].as_str().unwrap().to_owned());
+            let id = claim["task"]["id"].as_str().unwrap();
+            let lease = json!({ "lease_id": claim["lease"]["id"] });
+            client.post(&format!("/tasks/{id}/release"), lease).await.data();
+        }
+        assert_eq!(taken, offered, "claim where {predicate}: best first, as offered");
+        let pql = format!("CLAIM next_task FOR 'able' WHERE {predicate} LIMIT 10");
+        let by_pql = client.query(&pql).await;
+        assert_eq!(by_pql.texts("id"), offered, "{pql}");
+        for row in &by_pql.rows {
+            let id = row["id"].as_str().unwrap();
+            let lease = json!({ "lease_id": row["lease_id"] });
+            client.post(&format!("/tasks/{id}/release"), lease).await.data();
+        }
+        wanted.sort();
+        taken.sort();
+        assert_eq!(taken, wanted, "SELECT id FROM next_task WHERE {predicate}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_told_is_an_error_in_every_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    let event = json!({ "type": "Divided", "data": { "by": 0 } });
+    client.post("/streams/s/events", json!({ "events": [event] })).await.data();
+    let head = client.head().await;
+    let predicate = "type = 'Divided' AND 1 / data.by > 0";
+    let query = json!({ "pql": format!("SELECT position FROM events WHERE {predicate}") });
+    let asked = client.post("/query", query).await;
+    let condition = json!({ "fail_if": predicate, "after": 0 });
+    let append = json!({ "expected_revision": "any", "events": [{ "type": "X" }], "condition": condition });
+    let appended = client.post("/streams/s/events", append).await;
+    let mut socket = Socket::connect(&server.url(), None).await;
+    let pql = format!("SUBSCRIBE events WHERE {predicate} FROM START");
+    socket.send(json!({ "op": "subscribe", "sub": "s", "pql": pql })).await;
+    socket.expect("subscribed").await;
+    let told = socket.expect("error").await;
+    for error in [asked.error(), appended.error(), &told["error"]] {
+        assert_eq!(error["code"], "ERR_PQL", "{error}");
+        assert_eq!(error["details"]["pql_code"], "division_by_zero", "{error}");
+    }
+    assert_eq!(client.head().await, head, "nothing was written");
+
+    // A position nobody has seen cannot have been decided by.
+    let ahead = json!({ "events": [{ "type": "X" }], "condition": { "fail_if": "type = 'X'", "after": 99 } });
+    let ahead = client.post("/streams/s/events", ahead).await;
+    assert_eq!((ahead.status, ahead.code()), (400, "ERR_VALIDATION"), "{}", ahead.body);
+    assert!(ahead.error()["details"].to_string().contains("/condition/after"));
+}

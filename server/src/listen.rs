@@ -137,10 +137,11 @@ where
             let front = front.clone();
             async move { Ok::<_, Infallible>(front.answer(transport, request.map(Body::new)).await) }
         });
+        // Without `pipeline_flush`: under it hyper has no bound on what waits to be written, and a reader that does
+        // not read makes it gather a whole streamed answer.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_MAX)
-            .pipeline_flush(true)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);

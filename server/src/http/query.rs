@@ -31,7 +31,7 @@ async fn run(State(app): State<Shared>, headers: HeaderMap, call: Call) -> Answe
         call.decode(|fields| (fields.required_text("pql"), fields.take("params", |item| item.json())))?;
     let given = given.as_ref().map_or_else(|| Ok(Params::default()), params)?;
     match app.engine.prepare(&pql, given, clock::now())? {
-        Prepared::Query(query) => rows(&app, query, form, started).await,
+        Prepared::Query(query) => rows(&app, &pql, query, form, started).await,
         Prepared::Claim(claim) => claims(&app, call, claim, form, started).await,
         Prepared::Subscribe(_) => Err(Error::new(Code::Pql, "a subscription needs a connection that stays")
             .details(serde_json::json!({
@@ -63,19 +63,23 @@ pub(crate) fn params(json: &Text) -> Result<Params, Error> {
     })
 }
 
-async fn rows(app: &Shared, query: PreparedQuery, form: Form, started: Instant) -> Answer {
+async fn rows(app: &Shared, pql: &str, query: PreparedQuery, form: Form, started: Instant) -> Answer {
     let stream = app.engine.run(query).await?;
     match form {
         Form::Document => {
             let rows_max = app.engine.options().document_rows_max;
-            document(stream.at_most(rows_max), started).await
+            document(pql, stream.at_most(rows_max), started).await
         }
         Form::Lines | Form::Csv | Form::Arrow => flow(stream, form).await,
     }
 }
 
+/// Largest rows of one document, in bytes of JSON: a hundred thousand of usual length fit well, and a few of those at
+/// once into a server of one gigabyte.
+const DOCUMENT_BYTES_MAX: usize = 128 << 20;
+
 /// The whole result as one document.
-async fn document(mut stream: RowStream, started: Instant) -> Answer {
+async fn document(pql: &str, mut stream: RowStream, started: Instant) -> Answer {
     let (position, columns) = (stream.position(), stream.columns().to_vec());
     let mut rows = Vec::new();
     let mut count = 0_usize;
@@ -87,6 +91,9 @@ async fn document(mut stream: RowStream, started: Instant) -> Answer {
             rows.extend_from_slice(row);
             count += 1;
         });
+        if rows.len() > DOCUMENT_BYTES_MAX {
+            return Err(document_too_large(pql));
+        }
     }
     Ok(answer(position, |out| {
         push_head(out, columns.iter().map(|column| (&*column.name, column.ty)));
@@ -95,6 +102,19 @@ async fn document(mut stream: RowStream, started: Instant) -> Answer {
         out.push(b']');
         push_tail(out, count, position.0, started);
     }))
+}
+
+fn document_too_large(pql: &str) -> Error {
+    let hint = "ask for fewer rows or columns, or accept application/x-ndjson, which streams them";
+    Error::new(Code::Pql, format!("one JSON document has at most {} MiB of rows", DOCUMENT_BYTES_MAX >> 20))
+        .details(serde_json::json!({
+            "pql_code": grammar::Code::MemoryLimit.as_str(),
+            "line": 1,
+            "column": 1,
+            "length": pql.lines().next().map_or(0, |line| line.chars().count()),
+            "hint": hint,
+        }))
+        .hint(hint)
 }
 
 fn push_head<'a>(out: &mut Vec<u8>, columns: impl Iterator<Item = (&'a str, Type)>) {
@@ -118,6 +138,10 @@ fn push_tail(out: &mut Vec<u8>, row_count: usize, position: u64, started: Instan
     push(out, &u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
     out.push(b'}');
 }
+
+/// Rows of a batch that are written before it is asked whether there is enough to send: a batch as text can be
+/// many times what waits for the connection at once.
+const ROWS_AT_ONCE: usize = 64;
 
 /// The result row by row. The first batch is waited for before the status line is sent, so that an error
 /// that shows at once is answered as one.
@@ -145,13 +169,19 @@ async fn flow(mut stream: RowStream, form: Form) -> Answer {
                     })
                 }
                 (Ok(batch), None) => {
-                    out.write(|out| match form {
-                        Form::Csv => query::csv::write_rows(&batch, &columns, out),
-                        _ => query::json::write_rows(&batch, &columns, |row| {
-                            out.extend_from_slice(row);
-                            out.push(b'\n');
-                        }),
-                    });
+                    for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+                        let some = batch.slice(from, ROWS_AT_ONCE.min(batch.num_rows() - from));
+                        let is_enough = out.write(|out| match form {
+                            Form::Csv => query::csv::write_rows(&some, &columns, out),
+                            _ => query::json::write_rows(&some, &columns, |row| {
+                                out.extend_from_slice(row);
+                                out.push(b'\n');
+                            }),
+                        });
+                        if is_enough && out.send().await.is_err() {
+                            return;
+                        }
+                    }
                     Ok(())
                 }
             };

@@ -134,7 +134,7 @@ fn routes_of_the_pages() -> Words {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             for (at, _) in text.match_indices(&format!("{method} /")) {
-                let path = text[at + method.len() + 1..].split(|c: char| " `?\n|".contains(c)).next();
+                let path = text[at + method.len() + 1..].split(|c: char| " `?\n|])".contains(c)).next();
                 found.insert(shape(method, path.unwrap()));
             }
         }

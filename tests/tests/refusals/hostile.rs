@@ -110,6 +110,7 @@ fn bodies(route: &Route) -> Vec<&'static str> {
         ("POST", "/append") => vec![
             r#"{"appends":[{"stream":"s","events":[{"type":"X"}]}] $}"#,
             r#"{"appends":[{"stream":"s","events":[{"type":"X"}] $}]}"#,
+            r#"{"appends":[{"stream":"s","events":[{"type":"X"}]}],"condition":{"fail_if":"type = 'None'","after":0 $}}"#,
             r#"{"appends":[{"stream":"s","events":[{"type":"X" $}]}]}"#,
         ],
         ("POST", "/streams/{stream}/events") => {

@@ -32,17 +32,7 @@ pub fn rows() -> Vec<Row> {
         let body = if *method == "GET" || *method == "DELETE" { Value::Null } else { json!({}) };
         Row::call(method, *path, body).is(404, "ERR_NOT_FOUND").says("no path").later(brings)
     });
-    let append = json!({
-        "appends": [{ "stream": "s", "events": [{ "type": "X" }] }],
-        "condition": { "fail_if": "type = 'X'", "after": 0 },
-    });
-    let unindexed = json!({
-        "appends": [{ "stream": "s", "events": [{ "type": "X" }] }],
-        "condition": { "fail_if": "data.n = 1", "after": 0 },
-    });
     let others = [
-        Row::call("POST", "/append", append).invalid(&["/condition"]).later("append conditions"),
-        Row::call("POST", "/append", unindexed).invalid(&["/condition"]).later("condition_not_indexed"),
         Row::call("POST", "/tasks", json!({ "title": "t" }))
             .header("idempotency-key", "k")
             .invalid(&[])

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 pub fn rows() -> Vec<Row> {
     let event = json!({ "type": "X", "data": {} });
     let append = |stream: Value, revision: Value, event: Value| json!({ "appends": [{ "stream": stream, "expected_revision": revision, "events": [event] }] });
+    let unless = |condition: Value| {
+        let appends = json!([{ "stream": "s", "events": [{ "type": "X" }] }]);
+        Row::call("POST", "/append", json!({ "appends": appends, "condition": condition }))
+    };
     vec![
         // The log.
         Row::call("POST", "/append", json!({})).invalid(&["/appends"]),
@@ -36,6 +40,27 @@ pub fn rows() -> Vec<Row> {
             append(json!("s"), json!("any"), json!({ "type": "X", "tags": ["task:t1"] })),
         )
         .is(403, "ERR_FORBIDDEN"),
+        // What must not have happened.
+        unless(json!({ "fail_if": "type = 'Filler'", "after": 0 })).is(409, "ERR_CONFLICT").says("position"),
+        unless(json!({ "fail_if": "type = 'Filler' AND data.n = $n", "params": { "n": 7 }, "after": 3 }))
+            .is(409, "ERR_CONFLICT")
+            .says("position"),
+        unless(json!({ "fail_if": "data.n = 1", "after": 0 })).pql("condition_not_indexed", 1, 1),
+        unless(json!({ "fail_if": "tpye = 'X'", "after": 0 })).pql("unknown_column", 1, 1).says("type"),
+        unless(json!({ "fail_if": "type =", "after": 0 })).is(400, "ERR_PQL").says("syntax"),
+        unless(json!({ "fail_if": "type = 'X' AND time < now()", "after": 0 }))
+            .is(400, "ERR_PQL")
+            .says("not_allowed"),
+        unless(json!({ "fail_if": "type = $1", "after": 0 })).is(400, "ERR_PQL").says("unbound_parameter"),
+        unless(json!({ "fail_if": "type = 'X'", "params": [1], "after": 0 }))
+            .is(400, "ERR_PQL")
+            .says("unused_parameter"),
+        unless(json!({ "fail_if": "type = 'Filler' AND 1 / (data.n - data.n) = 1", "after": 0 }))
+            .is(400, "ERR_PQL"),
+        unless(json!({})).invalid(&["/condition/fail_if", "/condition/after"]),
+        unless(json!({ "fail_if": 7, "after": -1 })).invalid(&["/condition/fail_if", "/condition/after"]),
+        unless(json!({ "fail_if": "type = 'X'", "after": 0, "befor": 1 })).invalid(&["/condition/befor"]),
+        unless(json!([])).invalid(&["/condition"]),
         Row::call("GET", "/events?limit=0", Value::Null).invalid(&["/limit"]),
         Row::call("GET", "/events?limit=10001", Value::Null).invalid(&["/limit"]),
         Row::call("GET", "/events?after=x", Value::Null).invalid(&["/after"]),

@@ -18,6 +18,9 @@
 //! the value as u32 and as stored as u32, key, stored value) or clears (`4`, keyspace as u64), and an end
 //! (`3`, xxh3 of the items as u64, `FJL` and 3). A new journal is zeros to 64 MiB.
 
+#[cfg(test)]
+mod test;
+
 use crate::little_endian::Cursor;
 use crate::{Damage, OpenError, Position, keys};
 use std::fs::{self, File, OpenOptions};

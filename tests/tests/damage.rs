@@ -222,7 +222,9 @@ async fn what_is_derived_is_named_and_mended() {
         *value.last_mut().unwrap() ^= 1;
         value
     };
-    let cases: [(&[u8], Option<Vec<u8>>, String); 8] = [
+    /// A key, its value from now on, and how the finding begins.
+    type Case<'a> = (&'a [u8], Option<Vec<u8>>, String);
+    let cases: [Case<'_>; 8] = [
         (&row, None, format!("row {task} of table tasks: it is missing")),
         (&row, Some(other_value), format!("row {task} of table tasks: it ")),
         (&version, None, "version of row ".into()),

@@ -185,3 +185,25 @@ fn a_whole_journal_is_left_as_it_is() {
     let (_, opened) = open(copy.path(), &tiny());
     assert_eq!(opened.head.position.0, 9 + EVENTS_OF_LAST as u64);
 }
+
+/// Why we look before fjall does (docs/adr/0009). When this fails, fjall has become better: read on there.
+#[test]
+fn what_fjall_does_by_itself() {
+    let before = before();
+    let records = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut journal = before.journal.clone();
+        change(&mut journal);
+        let copy = before.with_journal(&journal);
+        let database = fjall::Database::builder(copy.path().join("log")).open()?;
+        let log = database.keyspace("log", fjall::KeyspaceCreateOptions::default)?;
+        Ok::<_, fjall::Error>(log.iter().count())
+    };
+    let (fifth, last) = (&before.commits[4], &before.commits[9]);
+    assert_eq!(records(&|_| {}).unwrap(), 10);
+    // A bit of a tag or of a trailer: six acknowledged commits are cut off, and nothing is said.
+    assert_eq!(records(&|journal| journal[fifth.start] ^= 2).unwrap(), 4);
+    assert_eq!(records(&|journal| journal[fifth.end - 1] ^= 1).unwrap(), 4);
+    // A last batch that was never whole, but for its end, keeps the database from opening.
+    let refused = records(&|journal| journal[last.start + PAGE + 900..last.start + PAGE + 904].fill(0));
+    assert!(matches!(refused, Err(fjall::Error::JournalRecovery(_))), "{refused:?}");
+}

@@ -1,9 +1,11 @@
 //! Repositories with a beads history: how the tests make them, and what changed in one, worked out the slow way.
 
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::rc::Rc;
 
 /// A repository of the test's own.
 pub struct Repo {
@@ -101,14 +103,14 @@ impl Repo {
 /// read, by what its lines mean.
 ///
 /// # Panics
-/// When git fails.
+/// When git fails, or a line is JSON without an id.
 #[must_use]
 pub fn changes(repo: &Path) -> Changes {
     let log = git(repo, &["log", "--first-parent", "--format=%H %ct"], 0);
     assert!(log.status.success(), "{}", String::from_utf8_lossy(&log.stderr));
     let log = String::from_utf8(log.stdout).expect("hashes and numbers");
     let mut changes = Changes { text: String::new(), count: 0, skipped: 0, commits: 0 };
-    let (mut before, mut text_before, mut last_at) = (Vec::new(), Vec::new(), i64::MIN);
+    let (mut before, mut text_before, mut last_at) = (File::default(), Vec::new(), i64::MIN);
     for line in log.lines().rev() {
         let (hash, at) = line.split_once(' ').expect("two words");
         let show = |file: &str| {
@@ -121,36 +123,62 @@ pub fn changes(repo: &Path) -> Changes {
         }
         changes.commits += 1;
         text_before.clone_from(&text);
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let Ok(lines) = lines.map(serde_json::from_slice).collect::<Result<Vec<Value>, _>>() else {
+        let Some(now) = File::read(&text, &before) else {
             changes.skipped += 1;
             continue;
         };
         last_at = last_at.max(at.parse().expect("a number"));
-        let mut now: Vec<Value> = Vec::new();
-        for issue in lines {
-            now.retain(|other| other["id"] != issue["id"]);
-            now.push(issue);
-        }
-        let id = |issue: &Value| issue["id"].as_str().expect("an issue has an id").to_owned();
-        let index = |issues: &[Value]| -> std::collections::HashMap<String, Value> {
-            issues.iter().map(|issue| (id(issue), issue.clone())).collect()
-        };
-        let (was, is) = (index(&before), index(&now));
-        let head = json!({ "at": last_at, "commit": &hash[..12] });
-        let mut add = |more: Value| {
-            let mut line = head.clone();
-            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut add = |op: &str, name: &str, what: &Value| {
+            let line = json!({ "at": last_at, "commit": &hash[..12], "op": op, name: what });
             changes.text += &format!("{line}\n");
             changes.count += 1;
         };
-        for issue in now.iter().filter(|issue| was.get(&id(issue)) != Some(issue)) {
-            add(json!({ "op": "upsert", "issue": issue }));
+        for (id, issue) in now.issues() {
+            let same = |was: &Rc<Value>| Rc::ptr_eq(was, issue) || was == issue;
+            if !before.by_id.get(id).is_some_and(|(_, was)| same(was)) {
+                add("upsert", "issue", issue);
+            }
         }
-        for issue in before.iter().filter(|issue| !is.contains_key(&id(issue))) {
-            add(json!({ "op": "delete", "id": id(issue) }));
+        for (id, _) in before.issues().iter().filter(|(id, _)| !now.by_id.contains_key(*id)) {
+            add("delete", "id", &json!(id));
         }
         before = now;
     }
     changes
+}
+
+/// The file of one commit.
+#[derive(Default)]
+struct File {
+    /// With the number of the line; of several with one id the last.
+    by_id: HashMap<String, (usize, Rc<Value>)>,
+    /// What each line says: most are in the next file too, and histories are long.
+    lines: HashMap<Vec<u8>, Rc<Value>>,
+}
+
+impl File {
+    /// None when a line is not JSON.
+    fn read(text: &[u8], before: &Self) -> Option<Self> {
+        let mut file = Self::default();
+        for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let issue = match before.lines.get(line) {
+                Some(known) => known.clone(),
+                None => Rc::new(serde_json::from_slice::<Value>(line).ok()?),
+            };
+            let id = issue["id"].as_str().expect("an issue has an id");
+            file.by_id.insert(id.to_owned(), (number, issue.clone()));
+            file.lines.insert(line.to_owned(), issue);
+        }
+        Some(file)
+    }
+
+    /// In the order of their lines.
+    fn issues(&self) -> Vec<(&String, &Rc<Value>)> {
+        let mut issues: Vec<_> = self.by_id.iter().collect();
+        issues.sort_by_key(|(_, (number, _))| *number);
+        issues.into_iter().map(|(id, (_, issue))| (id, issue)).collect()
+    }
 }

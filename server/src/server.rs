@@ -144,7 +144,11 @@ pub(crate) fn cannot_open(error: OpenError) -> Failure {
         | OpenError::Option { .. }
         | OpenError::Io(_) => exit::INTERNAL,
     };
-    Failure::new(code, error.to_string())
+    let what_now = match &error {
+        OpenError::Damaged(_) => "; nothing was changed: `agentpm verify` names all that is damaged",
+        _ => "",
+    };
+    Failure::new(code, format!("{error}{what_now}"))
 }
 
 fn open(data: &std::path::Path) -> Result<Engine, Failure> {

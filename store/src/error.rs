@@ -89,6 +89,15 @@ pub enum ReadError {
     Io(Arc<str>),
 }
 
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => Self::Damaged(damage),
+            ReadError::Io(why) => Self::Io(why),
+        }
+    }
+}
+
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ExecuteError<R> {

@@ -4,7 +4,7 @@ use crate::disk::{Disk, has_log, take_lock};
 use crate::record::{Chain, Record};
 use crate::refold::{self, Refold};
 use crate::texts::Texts;
-use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError, verify};
+use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, verify};
 use std::path::Path;
 
 /// What a rebuild made.
@@ -36,7 +36,7 @@ pub fn rebuild<D: Decider>(
     let lock = take_lock(dir)?;
     verify::log_files(dir)?;
     let disk = Disk::open_aside(dir, lock, options)?;
-    let last = disk.record_before(Position(u64::MAX)).map_err(read_failed)?;
+    let last = disk.record_before(Position(u64::MAX))?;
     let last = last.map(|(first, bytes)| Record::parse(first, bytes)).transpose();
     let end = last.map_err(OpenError::Damaged)?.map_or(Position::ZERO, |record| record.last());
     let records = disk.records(Position(1), Position(u64::MAX), Direction::Forward);
@@ -45,7 +45,7 @@ pub fn rebuild<D: Decider>(
     let mut refold = Refold::new(disk, decider, options);
     let (mut head, mut chain) = (Head::default(), Chain::START);
     for entry in records {
-        let (first, bytes) = entry.map_err(read_failed)?;
+        let (first, bytes) = entry?;
         let expected = head.position.next();
         if first != expected {
             let why = format!("the next record begins at {first}").into();
@@ -62,11 +62,4 @@ pub fn rebuild<D: Decider>(
     }
     refold.finish()?.keep_views()?;
     Ok(Rebuilt { head, chain })
-}
-
-fn read_failed(error: ReadError) -> OpenError {
-    match error {
-        ReadError::Damaged(damage) => OpenError::Damaged(damage),
-        ReadError::Io(why) => OpenError::Io(why),
-    }
 }

@@ -23,7 +23,7 @@ use crate::keys::{KeyRange, Kind};
 use crate::lock::Lock;
 use crate::record::{Chain, Record};
 use crate::refold::Refold;
-use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position, ReadError};
+use crate::{Damage, Decider, Direction, Head, OpenError, Options, Position};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -260,7 +260,7 @@ impl Check<'_> {
             }
         };
         let views = database.snapshot();
-        let value = match views.get(&checkpoint::key()).map_err(read_failed)? {
+        let value = match views.get(&checkpoint::key())? {
             Some(value) => value,
             None if views.range(&everything(), Direction::Forward).next().is_none() => {
                 self.report
@@ -388,16 +388,16 @@ impl Check<'_> {
         let view = refold.view();
         let ids = KeyRange::with_prefix(&[Kind::EventId as u8]);
         let ids = view.range(&ids, Direction::Forward).try_fold(0_u64, |ids, entry| entry.map(|_| ids + 1));
-        if ids.map_err(read_failed)? == log.events {
+        if ids? == log.events {
             return Ok(());
         }
         let mut texts = crate::texts::Texts::new();
         for entry in refold.disk().records(Position::ZERO, Position(u64::MAX), Direction::Forward) {
-            let (first, bytes) = entry.map_err(read_failed)?;
+            let (first, bytes) = entry?;
             let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
             for event in crate::refold::events(&record, &mut texts).map_err(OpenError::Damaged)? {
                 let position = event.position;
-                let last = view.position_of(event.id).map_err(read_failed)?;
+                let last = view.position_of(event.id)?;
                 if let Some(last) = last.filter(|last| *last != position) {
                     let why = format!("its id {} is also that of the event at position {last}", event.id);
                     self.findings.add(Place::Event { position }, Some(position), why);
@@ -422,11 +422,4 @@ fn everything() -> KeyRange {
 fn end(disk: &Disk) -> u64 {
     let last = disk.record_before(Position(u64::MAX)).ok().flatten();
     last.and_then(|(first, bytes)| Record::parse(first, bytes).ok()).map_or(0, |record| record.last().0)
-}
-
-fn read_failed(error: ReadError) -> OpenError {
-    match error {
-        ReadError::Damaged(damage) => OpenError::Damaged(damage),
-        ReadError::Io(why) => OpenError::Io(why),
-    }
 }

@@ -20,6 +20,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 struct Global {
     /// Read settings from this file [env: AGENTPM_CONFIG] [default: ~/.agentpm/config.toml]
     #[arg(long, global = true, value_name = "FILE")]

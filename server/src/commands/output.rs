@@ -6,6 +6,9 @@ use comfy_table::{ContentArrangement, Table, TableComponent, presets};
 use serde_json::{Map, Value};
 use std::io::{self, IsTerminal, Write};
 
+/// Columns of a terminal below which cells are not wrapped: they would be a letter wide.
+const WRAP_WIDTH_MIN: u16 = 40;
+
 /// The form of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
@@ -131,6 +134,10 @@ fn fresh_table() -> Table {
         .set_style(TableComponent::HeaderLines, '─')
         .set_style(TableComponent::MiddleHeaderIntersections, '─')
         .set_content_arrangement(ContentArrangement::Dynamic);
+    // Terminals that do not know their width say 0.
+    if table.width().is_none_or(|width| width < WRAP_WIDTH_MIN) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table
 }
 

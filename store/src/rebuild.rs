@@ -22,7 +22,8 @@ pub struct Rebuilt {
 /// next start makes.
 ///
 /// # Errors
-/// See [`OpenError`]; the old views are still there.
+/// See [`OpenError`]; the old views are still there. One of them is that they are ahead of the log: whoever
+/// gives up what is missing deletes them by hand.
 pub fn rebuild<D: Decider>(
     dir: &Path,
     decider: D,
@@ -39,6 +40,11 @@ pub fn rebuild<D: Decider>(
     let last = disk.record_before(Position(u64::MAX))?;
     let last = last.map(|(first, bytes)| Record::parse(first, bytes)).transpose();
     let end = last.map_err(OpenError::Damaged)?.map_or(Position::ZERO, |record| record.last());
+    // The views are the last that know of events which the log has lost.
+    if let Some(checkpoint) = verify::kept_checkpoint(dir, options).filter(|checkpoint| *checkpoint > end) {
+        disk.drop_aside()?;
+        return Err(OpenError::LogBehindCheckpoint { head: end, checkpoint });
+    }
     let records = disk.records(Position(1), Position(u64::MAX), Direction::Forward);
 
     let mut texts = Texts::new();

@@ -144,6 +144,14 @@ pub(crate) fn log_files(dir: &Path) -> Result<(), OpenError> {
     Err(OpenError::Damaged(Damage { what: "file", position: Position::ZERO, why }))
 }
 
+/// Where the checkpoint of the views that are kept is, if they are whole and say so.
+pub(crate) fn kept_checkpoint(dir: &Path, options: &Options) -> Option<Position> {
+    let (faults, _) = files::check(&dir.join(DATABASES[1]), &mut |_| {}).ok()?;
+    let views = faults.is_empty().then(|| ViewsDatabase::kept(dir, options))?.ok()?;
+    let value = views.snapshot().get(&checkpoint::key()).ok()??;
+    Some(checkpoint::decode(&value).ok()?.head.position)
+}
+
 struct Check<'a> {
     dir: &'a Path,
     options: &'a Options,
@@ -190,9 +198,7 @@ impl Check<'_> {
                 let what = match journal.starts_with("views") {
                     // Views are written by ingestion, which no journal has.
                     true => "there is something at byte {at} that is no batch, and says nothing",
-                    false => {
-                        "the last commit, at byte {at}, was torn by a crash before it was acknowledged; it is cut off"
-                    }
+                    false => "the last commit, at byte {at}, was torn by a crash and is cut off",
                 };
                 self.report.notes.push(format!(
                     "{}: {}",

@@ -500,10 +500,20 @@ fn newest_journal(dir: &Path) -> (PathBuf, Vec<u8>) {
     (path, held)
 }
 
+/// Six events that are in the journal and in no table.
+fn six(then: fn(Store<Counters>)) -> TempDir {
+    let dir = scratch();
+    let (store, _) = open(dir.path(), &Options::default());
+    for n in 0..6 {
+        store.execute_blocking(context(NOON + n), add("a", n)).unwrap();
+    }
+    then(store);
+    dir
+}
+
 #[test]
 fn a_torn_commit_is_a_note_and_no_damage() {
-    let dir = lived_in();
-    let (before, _) = check(dir.path()).head.unwrap();
+    let dir = six(Store::crash);
     let (path, held) = newest_journal(dir.path());
     let bounds = journal::batch_bounds(&held);
     let [.., start, end] = bounds[..] else { panic!("no batch") };
@@ -511,7 +521,7 @@ fn a_torn_commit_is_a_note_and_no_damage() {
     let report = check(dir.path());
     assert_eq!(found(&report), [""; 0]);
     assert!(report.notes[0].contains(&format!("the last commit, at byte {start}, was torn")), "{report:?}");
-    assert_eq!(report.head.unwrap().0.position.0, before.position.0 - 1);
+    assert_eq!(report.head.unwrap().0.position, Position(5));
 }
 
 /// Nothing reads the zeros that a journal is made of.
@@ -537,6 +547,24 @@ fn a_changed_zero_of_a_journal_is_a_note() {
         assert_eq!(open(dir.path(), &options()).1.replayed_events, 0, "{journal}");
         assert!(fs::metadata(&path).map_or(0, |now| now.len()) <= len, "{journal}");
     }
+}
+
+/// A torn commit that a checkpoint has was acknowledged.
+#[test]
+fn a_torn_commit_that_the_views_have_is_damage() {
+    let dir = six(|store| store.close().unwrap());
+    let (path, held) = newest_journal(dir.path());
+    let bounds = journal::batch_bounds(&held);
+    fs::write(&path, &held[..bounds[bounds.len() - 1] - 20]).unwrap();
+    finds(dir.path(), &["log: it ends at position 5, but the checkpoint was taken at 6"]);
+    let refused = Store::open(dir.path(), Counters::default(), options()).map(|_| ()).unwrap_err();
+    assert_eq!(refused, OpenError::LogBehindCheckpoint { head: Position(5), checkpoint: Position(6) });
+    let rebuilt = crate::rebuild(dir.path(), Counters::default(), &options(), |_, _| {});
+    assert_eq!(rebuilt.unwrap_err(), refused);
+    // Whoever gives them up can.
+    fs::remove_dir_all(dir.path().join("views")).unwrap();
+    crate::rebuild(dir.path(), Counters::default(), &options(), |_, _| {}).unwrap();
+    assert_eq!(check(dir.path()).head.unwrap().0.position, Position(5));
 }
 
 #[test]

@@ -78,8 +78,9 @@ impl Walk {
         let shown = || repo.display().to_string();
         let prefix = asked(repo, &["rev-parse", "--show-prefix"])?
             .map_err(|reason| GitError::NoRepository { repo: shown(), reason })?;
-        if prefix.contains('\n') {
-            let reason = "the name of its folder has a line break".to_owned();
+        // Names of objects go to git line by line, as text.
+        if prefix.contains(['\n', char::REPLACEMENT_CHARACTER]) {
+            let reason = "the name of its folder has a line break, or is not UTF-8".to_owned();
             return Err(GitError::NoRepository { repo: shown(), reason });
         }
         if asked(repo, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.is_err() {

@@ -78,4 +78,15 @@ fn a_folder_that_is_no_repository_is_told() {
     let missing = GitHistory::open(&dir.path().join("missing")).unwrap_err();
     assert!(matches!(missing, GitError::NoRepository { .. }), "{missing}");
     assert!(missing.to_string().contains("missing"), "{missing}");
+
+    // A folder whose name git cannot be told in a line.
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        assert!(command.arg("-C").arg(dir.path()).args(arguments).output().unwrap().status.success());
+    };
+    git(&["init", "--quiet"]);
+    let odd = dir.path().join("a\nb");
+    std::fs::create_dir(&odd).unwrap();
+    let odd = GitHistory::open(&odd).unwrap_err();
+    assert!(odd.to_string().contains("line break"), "{odd}");
 }

@@ -55,6 +55,19 @@ pub(crate) async fn each_by_itself(
     Ok(window.drive(appenders).await?.0)
 }
 
+/// Events of a request that only fills the log.
+const FILLING_EVENTS: u64 = 1_000;
+
+/// Appends so many events, for others to read.
+pub(crate) async fn fill(address: &Address, events: u64) -> Result<(), Failure> {
+    let mut connection = Connection::open(address).await?;
+    for first in (0..events).step_by(usize::try_from(FILLING_EVENTS)?) {
+        let body = body(0, first, FILLING_EVENTS.min(events - first));
+        connection.post("/append", body).await?;
+    }
+    Ok(())
+}
+
 /// One WebSocket with so many appends under way, one event each.
 pub(crate) async fn pipelined(place: &Place, in_flight: usize, window: Window) -> Result<Measured, Failure> {
     let mut socket = place.socket().await?;

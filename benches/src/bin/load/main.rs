@@ -58,6 +58,9 @@ struct Args {
     /// Tasks that are made before claims and point queries
     #[arg(long, default_value_t = 100_000)]
     tasks: u64,
+    /// Events that are made before the log is read
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
     /// Only figures whose name has this in it
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -104,7 +107,7 @@ async fn run(args: &Args) -> Result<Report, Failure> {
         report: Report::default(),
     };
     bench.appends().await?;
-    bench.reads().await?;
+    bench.reads(args.events).await?;
     bench.work(args.tasks).await?;
     Ok(bench.report)
 }
@@ -146,17 +149,19 @@ impl Bench {
         Ok(())
     }
 
-    async fn reads(&mut self) -> Result<(), Failure> {
+    async fn reads(&mut self, events: u64) -> Result<(), Failure> {
         let name = "append to subscriber, one of each";
         if self.wants(name) {
             let before = self.disk.rate()?;
             let measured = deliver::one_after_another(&self.place, self.window).await?;
             self.durable(name.to_owned(), "events", before, measured)?;
         }
-        let name = "catch-up, NDJSON, the whole log";
-        if self.wants(name) {
-            let measured = read::catch_up(&self.place.unix()).await?;
-            self.report.add(Figure::new(name.to_owned(), "events", &measured));
+        let name = format!("catch-up, NDJSON, a log of {events} events and more");
+        if self.wants(&name) {
+            let unix = self.place.unix();
+            append::fill(&unix, events).await?;
+            let measured = read::catch_up(&unix, self.window).await?;
+            self.report.add(Figure::new(name, "events", &measured));
         }
         Ok(())
     }

@@ -3,19 +3,27 @@
 use crate::Failure;
 use crate::connection::{Address, Connection};
 use crate::timing::{Client, Measured, Window};
-use std::time::Instant;
 
 /// A step that visits every task before it comes back, whatever their number: it is prime.
 const STRIDE: u64 = 7_919;
 
-/// The whole log as NDJSON.
-pub(crate) async fn catch_up(address: &Address) -> Result<Measured, Failure> {
-    let mut connection = Connection::open(address).await?;
-    let begun = Instant::now();
-    let mut units = 0;
-    let count = |part: &[u8]| units += part.iter().filter(|byte| **byte == b'\n').count() as u64;
-    connection.get_lines("/events", count).await?;
-    Ok(Measured { units, elapsed: begun.elapsed(), latency: None })
+struct Reader {
+    connection: Connection,
+}
+
+impl Client for Reader {
+    async fn once(&mut self) -> Result<Option<u64>, Failure> {
+        let mut lines = 0;
+        let count = |part: &[u8]| lines += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.connection.get_lines("/events", count).await?;
+        Ok(Some(lines))
+    }
+}
+
+/// The whole log as NDJSON, again and again, by one client.
+pub(crate) async fn catch_up(address: &Address, window: Window) -> Result<Measured, Failure> {
+    let reader = Reader { connection: Connection::open(address).await? };
+    Ok(window.drive(vec![reader]).await?.0)
 }
 
 struct Asker {

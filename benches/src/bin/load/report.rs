@@ -29,7 +29,10 @@ impl Figure {
             Some(latency.value_at_quantile(quantile) as f64 / 1_000.0)
         };
         let latency = at(0.5).zip(at(0.99)).zip(at(0.999)).map(|((p50, p99), p999)| [p50, p99, p999]);
-        let per_second = measured.units as f64 / measured.elapsed.as_secs_f64();
+        let per_second = match measured.elapsed.is_zero() {
+            true => 0.0,
+            false => measured.units as f64 / measured.elapsed.as_secs_f64(),
+        };
         Self { name, unit, per_second, latency, raw: None }
     }
 

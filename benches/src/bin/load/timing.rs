@@ -20,7 +20,7 @@ pub(crate) struct Window {
 pub(crate) struct Measured {
     /// Events, claims, queries.
     pub(crate) units: u64,
-    /// Time in which they were done.
+    /// From the beginning of the first that counts to the end of the last.
     pub(crate) elapsed: Duration,
     /// Of requests, in nanoseconds; none where there was only one.
     pub(crate) latency: Option<Histogram<u64>>,
@@ -59,7 +59,8 @@ impl Window {
         let (from, to) = self.bounds();
         let tasks = clients.into_iter().map(|mut client| {
             tokio::spawn(async move {
-                let (mut units, mut latency, mut last) = (0, latencies(), from);
+                let (mut units, mut latency) = (0, latencies());
+                let mut span: Option<(Instant, Instant)> = None;
                 loop {
                     let begun = Instant::now();
                     if begun >= to {
@@ -69,23 +70,28 @@ impl Window {
                     let ended = Instant::now();
                     if begun >= from && ended <= to {
                         units += done;
-                        last = ended;
+                        span = Some((span.map_or(begun, |(first, _)| first), ended));
                         latency.saturating_record(nanoseconds(ended - begun));
                     }
                 }
-                Ok::<_, Failure>((units, latency, last, client))
+                Ok::<_, Failure>((units, latency, span, client))
             })
         });
         let mut measured = Measured { units: 0, elapsed: Duration::ZERO, latency: None };
         let mut all = latencies();
         let mut clients = Vec::new();
+        let mut whole: Option<(Instant, Instant)> = None;
         for done in try_join_all(tasks).await? {
-            let (units, latency, last, client) = done?;
+            let (units, latency, span, client) = done?;
             measured.units += units;
-            measured.elapsed = measured.elapsed.max(last - from);
             all.add(latency)?;
             clients.push(client);
+            whole = match (whole, span) {
+                (Some((first, last)), Some((begun, ended))) => Some((first.min(begun), last.max(ended))),
+                (whole, span) => whole.or(span),
+            };
         }
+        measured.elapsed = whole.map_or(Duration::ZERO, |(first, last)| last - first);
         measured.latency = Some(all);
         Ok((measured, clients))
     }

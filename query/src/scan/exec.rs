@@ -1,6 +1,7 @@
 //! One physical operator for all tables: a [`Source`] that gives batches.
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
 use datafusion::common::internal_err;
@@ -70,8 +71,19 @@ pub(crate) struct ScanExec {
 
 impl ScanExec {
     pub(crate) fn new(source: Arc<dyn Source>, fetch: Option<usize>) -> Self {
+        Self::in_order(source, fetch, false)
+    }
+
+    /// The order is told to the planner: a filter above keeps it, so what is streamed through one is not gathered
+    /// to be sorted into the order it has.
+    fn in_order(source: Arc<dyn Source>, fetch: Option<usize>, reversed: bool) -> Self {
+        let schema = source.schema();
+        let orders = source.ascending().into_iter().map(|(place, _)| {
+            let column = Arc::new(Column::new(schema.field(place).name(), place));
+            [PhysicalSortExpr::new(column, SortOptions::new(reversed, reversed))]
+        });
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(source.schema()),
+            EquivalenceProperties::new_with_orderings(schema.clone(), orders),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -80,14 +92,14 @@ impl ScanExec {
         Self {
             source,
             fetch,
-            reversed: false,
+            reversed,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 
     fn again(&self, source: Arc<dyn Source>, fetch: Option<usize>, reversed: bool) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { reversed, ..Self::new(source, fetch) })
+        Arc::new(Self::in_order(source, fetch, reversed))
     }
 }
 

@@ -186,10 +186,13 @@ impl Scan {
                     }
                 }
             }
-            lines.send_blocking().map_err(|Gone| None)
+            Ok(())
         })();
-        if let Err(Some(error)) = written {
-            lines.break_off_blocking(error);
+        match written {
+            Ok(()) => lines.finish_blocking(),
+            Err(Some(error)) => lines.break_off(error),
+            // The reader has gone.
+            Err(None) => {}
         }
     }
 }

@@ -72,11 +72,20 @@ impl Form {
     }
 }
 
-/// Where the bytes of an answer go, from whatever thread makes them.
+/// Where the bytes of an answer go, from whatever thread makes them. One that is dropped before it is
+/// [finished](Outflow::finish) breaks the connection off, so that nobody takes what was sent for everything.
 #[derive(Debug)]
 pub(super) struct Outflow {
     buffer: Vec<u8>,
-    chunks: mpsc::Sender<Result<Bytes, io::Error>>,
+    pieces: mpsc::Sender<Piece>,
+}
+
+/// What goes through.
+#[derive(Debug)]
+enum Piece {
+    Chunk(Bytes),
+    /// That was all of it.
+    End,
 }
 
 /// The reader has gone; there is nobody to write for.
@@ -86,13 +95,20 @@ pub(super) struct Gone;
 impl Outflow {
     /// A response, and where its bytes go.
     pub(super) fn response(form: Form, position: Position) -> (Self, Response) {
-        let (chunks, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
-        let body = Body::from_stream(stream::poll_fn(move |context| receiver.poll_recv(context)));
+        let (pieces, receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let body = Body::from_stream(stream::unfold(Some(receiver), |receiver| async move {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Piece::Chunk(chunk)) => Some((Ok(chunk), Some(receiver))),
+                Some(Piece::End) => None,
+                None => Some((Err(io::Error::other("broken off")), None)),
+            }
+        }));
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media()));
         headers.insert(POSITION, HeaderValue::from(position.0));
-        (Self { buffer: Vec::new(), chunks }, response)
+        (Self { buffer: Vec::new(), pieces }, response)
     }
 
     /// Writes a piece; `true` when enough has gathered to be sent.
@@ -113,7 +129,7 @@ impl Outflow {
             return Ok(());
         }
         let chunk = Bytes::from(std::mem::take(&mut self.buffer));
-        match timeout(SEND_TIME_MAX, self.chunks.send(Ok(chunk))).await {
+        match timeout(SEND_TIME_MAX, self.pieces.send(Piece::Chunk(chunk))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -127,15 +143,21 @@ impl Outflow {
         Handle::current().block_on(self.send())
     }
 
-    /// Breaks the connection off, so that nobody takes what was sent for everything.
-    pub(super) async fn break_off(self, why: impl std::fmt::Display) {
-        tracing::warn!(%why, "an answer broke off");
-        let _ = timeout(SEND_TIME_MAX, self.chunks.send(Err(io::Error::other("broken off")))).await;
+    /// Sends what is left, and that it was all. A reader that has gone meanwhile does not matter.
+    pub(super) async fn finish(mut self) {
+        if self.send().await.is_ok() {
+            let _ = timeout(SEND_TIME_MAX, self.pieces.send(Piece::End)).await;
+        }
     }
 
     /// The same on a thread of the runtime that may block.
-    pub(super) fn break_off_blocking(self, why: impl std::fmt::Display) {
-        Handle::current().block_on(self.break_off(why));
+    pub(super) fn finish_blocking(self) {
+        Handle::current().block_on(self.finish());
+    }
+
+    /// Breaks the connection off.
+    pub(super) fn break_off(self, why: impl std::fmt::Display) {
+        tracing::warn!(%why, "an answer broke off");
     }
 }
 
@@ -156,5 +178,29 @@ mod test {
         assert_eq!(accepted(Some("*/*")), Some(Form::Document));
         assert_eq!(accepted(Some("text/html, application/x-ndjson;q=0.9, */*")), Some(Form::Lines));
         assert_eq!(accepted(Some("text/csv")), None);
+    }
+
+    /// What a reader gets of an answer; an error when it broke off.
+    async fn read(response: Response) -> Result<Bytes, axum::Error> {
+        axum::body::to_bytes(response.into_body(), usize::MAX).await
+    }
+
+    #[tokio::test]
+    async fn only_what_was_finished_is_whole() {
+        let answer = || {
+            let (mut out, response) = Outflow::response(Form::Lines, Position(1));
+            out.write(|out| out.extend_from_slice(b"{}\n"));
+            (out, response)
+        };
+        let (out, response) = answer();
+        out.finish().await;
+        assert_eq!(&*read(response).await.unwrap(), b"{}\n");
+        let (mut out, response) = answer();
+        out.send().await.unwrap();
+        drop(out);
+        assert!(read(response).await.is_err(), "its maker went away");
+        let (out, response) = answer();
+        out.break_off("a reason");
+        assert!(read(response).await.is_err());
     }
 }

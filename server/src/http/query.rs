@@ -186,7 +186,7 @@ async fn flow(mut stream: RowStream, form: Form) -> Answer {
                 }
             };
             if let Err(error) = written {
-                return out.break_off(error).await;
+                return out.break_off(error);
             }
             if let Err(Gone) = out.send().await {
                 return;
@@ -195,11 +195,10 @@ async fn flow(mut stream: RowStream, form: Form) -> Answer {
         }
         match arrow.map(ArrowStream::finish) {
             Some(Ok(bytes)) => drop(out.write(|out| out.extend_from_slice(&bytes))),
-            Some(Err(error)) => return out.break_off(error).await,
+            Some(Err(error)) => return out.break_off(error),
             None => {}
         }
-        // Nothing follows, so it does not matter whether the reader is still there.
-        let _ = out.send().await;
+        out.finish().await;
     });
     Ok(response)
 }
@@ -235,7 +234,7 @@ async fn claims(app: &Shared, call: Call, claim: query::Claim, form: Form, start
                     out.push(b'\n');
                 });
             }
-            tokio::spawn(async move { out.send().await });
+            tokio::spawn(out.finish());
             Ok(response)
         }
         Form::Csv | Form::Arrow => Err(Error::problem("", "CLAIM is answered as JSON")

@@ -36,7 +36,7 @@ pub use error::QueryError;
 pub use find::{Events, Sought};
 pub use options::Options;
 pub use params::Params;
-pub use plan::{Claim, EventFilter, EventPredicate, EventTest, OutputColumn, Start, Subscription};
+pub use plan::{Claim, EventPredicate, OutputColumn, Start, Subscription};
 pub use predicate::{RowPredicate, candidate_filter};
 pub use stream::RowStream;
 pub use types::{TYPE_KEY, Type};

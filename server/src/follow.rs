@@ -10,7 +10,7 @@ use crate::app::Shared;
 use crate::error::Error;
 use crate::http::blocking;
 use domain::Rejection;
-use query::{EventFilter, Start, Subscription};
+use query::{EventPredicate, Sought, Start, Subscription};
 use std::collections::VecDeque;
 use std::time::Duration;
 use store::{Direction, Event, Head, Position};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(4);
 
 /// Events looked at in one go.
-const SCAN_EVENTS: u64 = 1_024;
+const SCAN_EVENTS: usize = 1_024;
 
 /// Bytes of matching events after which a go ends early: what one follower holds.
 const SCAN_BYTES: usize = 1 << 20;
@@ -51,7 +51,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Follow {
     app: Shared,
-    filter: EventFilter,
+    events: EventPredicate,
     heads: watch::Receiver<Head>,
     /// Everything up to here was looked at.
     scanned: Position,
@@ -76,7 +76,7 @@ impl Follow {
         };
         Self {
             app,
-            filter: subscription.filter,
+            events: subscription.events,
             heads,
             scanned: start,
             taken: start,
@@ -151,28 +151,29 @@ impl Follow {
         }
     }
 
-    /// Looks at the next events up to `head`, at most one go of them.
+    /// Looks at the next events up to `head`, at most one go of them; what an index passes over costs nothing.
     async fn scan(&mut self, head: Position) -> Result<(), Error> {
-        let (after, filter) = (self.scanned, self.filter.clone());
-        let upto = Position(head.0.min(after.0 + SCAN_EVENTS));
+        let (after, wanted) = (self.scanned, self.events.clone());
+        let is_short = head.0 - after.0 <= INLINE_EVENTS;
+        // A short stretch is in memory as it lies.
+        let sought = if is_short { Sought::default() } else { wanted.sought.clone() };
         let reader = self.app.store().reader();
         let read = move || -> Result<_, Error> {
-            let mut matching = VecDeque::new();
-            let (mut scanned, mut bytes) = (after, 0);
-            for event in reader.events(after, upto, Direction::Forward) {
+            let (mut matching, mut bytes) = (VecDeque::new(), 0);
+            for (looked, event) in sought.events(&reader, after, head, Direction::Forward).enumerate() {
                 let event = event?;
-                scanned = event.position;
-                if (filter.0)(&event).map_err(Rejection::Predicate)? == Some(true) {
+                let position = event.position;
+                if wanted.holds(&event).map_err(Rejection::Predicate)? {
                     bytes += event.data.len() + event.metadata.len();
                     matching.push_back(event);
                 }
-                if bytes >= SCAN_BYTES {
-                    break;
+                if bytes >= SCAN_BYTES || looked + 1 == SCAN_EVENTS {
+                    return Ok((matching, position));
                 }
             }
-            Ok((matching, scanned))
+            Ok((matching, head))
         };
-        let (matching, scanned) = match head.0 - after.0 <= INLINE_EVENTS {
+        let (matching, scanned) = match is_short {
             true => read()?,
             false => blocking(read).await??,
         };

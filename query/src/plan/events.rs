@@ -15,32 +15,27 @@ use std::fmt;
 use std::sync::Arc;
 use store::{Event, Text};
 
-/// What tells whether an event is wanted: true, false or null, or why it cannot be told.
-pub type EventTest = dyn Fn(&Event) -> Result<Option<bool>, PredicateFault> + Send + Sync;
+/// Whether an event is wanted: true, false or null, or why it cannot be told.
+type Test = dyn Fn(&Event) -> Result<Option<bool>, PredicateFault> + Send + Sync;
 
-/// A row predicate over events.
+/// A row predicate over events. Cheap to clone.
 #[derive(Clone)]
-pub struct EventFilter(pub Arc<EventTest>);
-
-impl fmt::Debug for EventFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EventFilter(…)")
-    }
+pub struct EventPredicate {
+    test: Arc<Test>,
+    /// What is known of every event it is true of: an index may be used to find them.
+    pub sought: Sought,
 }
 
-/// A filter, and what it says of every event it lets through.
-#[derive(Debug, Clone)]
-pub struct EventPredicate {
-    /// Which events it is true of.
-    pub filter: EventFilter,
-    /// What is known of those.
-    pub sought: Sought,
+impl fmt::Debug for EventPredicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventPredicate").field("sought", &self.sought).finish_non_exhaustive()
+    }
 }
 
 impl EventPredicate {
     /// True of every event.
     pub(super) fn all() -> Self {
-        Self { filter: EventFilter(Arc::new(|_| Ok(Some(true)))), sought: Sought::default() }
+        Self { test: Arc::new(|_| Ok(Some(true))), sought: Sought::default() }
     }
 
     /// A predicate over events; `text` is what it was read from.
@@ -51,7 +46,7 @@ impl EventPredicate {
         let test = move |event: &Event| {
             predicate.test(&EventFields::new(event)).map_err(|error| fault(error, &text))
         };
-        Self { filter: EventFilter(Arc::new(test)), sought }
+        Self { test: Arc::new(test), sought }
     }
 
     /// Whether it is true of an event.
@@ -60,7 +55,7 @@ impl EventPredicate {
     /// When that cannot be told.
     pub fn holds(&self, event: &Event) -> Result<bool, PredicateFault> {
         // What an index does not find is not looked at: neither must it be where there is no index.
-        Ok(self.sought.holds(event) && (self.filter.0)(event)? == Some(true))
+        Ok(self.sought.holds(event) && (self.test)(event)? == Some(true))
     }
 }
 

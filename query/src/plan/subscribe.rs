@@ -1,8 +1,7 @@
 //! SUBSCRIBE events.
 
 use super::from::unknown_table;
-use super::{Catalog, EventFilter, EventPredicate, limit};
-use crate::find::Sought;
+use super::{Catalog, EventPredicate, limit};
 use crate::params::{Binding, Params};
 use crate::predicate::RowPredicate;
 use crate::tables::TableSchema;
@@ -24,12 +23,10 @@ pub enum Start {
 /// A subscription to events, ready to deliver.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// Which events it wants; those for which this is true. Every event when there was no WHERE.
-    pub filter: EventFilter,
+    /// Which events it wants; all when there was no WHERE.
+    pub events: EventPredicate,
     /// Where it begins.
     pub start: Start,
-    /// What is known of the events it wants: an index may be used to find them.
-    pub sought: Sought,
 }
 
 /// Resolves a subscription; `text` is the statement.
@@ -63,9 +60,8 @@ pub fn subscribe(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let EventPredicate { filter, sought } =
-        predicate.map_or_else(EventPredicate::all, |predicate| EventPredicate::new(predicate, text));
-    Ok(Subscription { filter, start, sought })
+    let events = predicate.map_or_else(EventPredicate::all, |predicate| EventPredicate::new(predicate, text));
+    Ok(Subscription { events, start })
 }
 
 fn source(source: &SubscribeSource, catalog: &dyn Catalog) -> Result<&'static TableSchema, Error> {

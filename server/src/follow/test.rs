@@ -80,12 +80,37 @@ async fn long_histories_are_read_in_goes() {
     let dir = tempfile::tempdir().unwrap();
     let app = app(&dir);
     let total = SCAN_EVENTS * 2 + 10;
-    append(&app, "A", total as usize).await;
+    append(&app, "A", total).await;
     let mut follow = follow(&app, "SUBSCRIBE events FROM START", None);
     for position in 1..=total {
         assert_eq!(step(&mut follow).await, format!("e{position}"));
     }
     assert_eq!(step(&mut follow).await, format!("c{total}"));
+}
+
+/// Found by an index, in goes that join as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_rare_is_found_among_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&dir);
+    let mut wanted = Vec::new();
+    for _ in 0..3 {
+        append(&app, "A", SCAN_EVENTS).await;
+        append(&app, "B", 1).await;
+        wanted.push(format!("e{}", app.store().head().position));
+    }
+    append(&app, "A", SCAN_EVENTS).await;
+    wanted.push(format!("c{}", app.store().head().position));
+    let mut rare = follow(&app, "SUBSCRIBE events WHERE type = 'B' AND position > 0 FROM START", None);
+    for step_wanted in &wanted {
+        assert_eq!(step(&mut rare).await, *step_wanted);
+    }
+    let mut many = follow(&app, "SUBSCRIBE events WHERE type IN ('A', 'B') FROM START", None);
+    for position in 1..=app.store().head().position.0 {
+        assert_eq!(step(&mut many).await, format!("e{position}"));
+    }
+    append(&app, "B", 1).await;
+    assert_eq!(step(&mut rare).await, format!("e{}", app.store().head().position));
 }
 
 /// What was offered and not taken is where to resume before.

@@ -220,7 +220,7 @@ fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
             return Ok(vec![format!("{} {:?} {}", claim.agent, claim.lease_ms, claim.limit)]);
         }
         Command::Subscribe(subscription) => {
-            let sought = &subscription.sought;
+            let sought = &subscription.events.sought;
             return Ok(vec![format!(
                 "{:?} types {:?} streams {:?} tags {:?}",
                 subscription.start, sought.types, sought.streams, sought.tags

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::condition::Looked;
 use crate::context::Provenance;
 use crate::error::Error;
+use crate::http::Room;
 use crate::wire::append::ConditionRequest;
 use domain::{Command, Outcome, Work};
 use query::Engine;
@@ -27,6 +28,8 @@ pub(crate) struct App {
     pub(crate) policy: Policy,
     /// What browsers open sockets with.
     pub(crate) tickets: Tickets,
+    /// Where the bodies of requests find room.
+    pub(crate) room: Room,
     /// What every write passes.
     pub(crate) gate: Gate,
     /// Cancelled when the server is to stop.
@@ -42,6 +45,7 @@ impl App {
             engine,
             policy,
             tickets: Tickets::default(),
+            room: Room::default(),
             gate: Gate::default(),
             stop: CancellationToken::new(),
             open: TaskTracker::new(),

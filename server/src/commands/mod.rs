@@ -147,7 +147,9 @@ pub(crate) fn body(flags: &impl Serialize) -> Value {
                 *value = given;
                 true
             }
-            None => !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) && *value != false,
+            None => {
+                !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) && *value != false
+            }
         });
     }
     body

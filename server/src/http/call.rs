@@ -1,6 +1,7 @@
 //! A request with its body read and bounded.
 
 use super::front::BODY_BYTES_MAX;
+use super::room::{Room, Taken};
 use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::{Code, Error};
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     /// What the headers say of the caller.
     pub(crate) by: Provenance,
     body: Bytes,
+    /// Held until the request is answered.
+    _room: Taken,
 }
 
 impl Call {
@@ -52,20 +55,21 @@ impl Call {
 impl FromRequest<Shared> for Call {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Error> {
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Error> {
         let by = Provenance::of(request.headers())?;
         // What a call that has a body wants is in the body.
         args::none(request.uri())?;
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body).await?;
+        let (body, room) = read(&parts.headers, body, &app.room).await?;
         if !body.is_empty() {
             is_json(&parts.headers)?;
         }
-        Ok(Self { by, body })
+        Ok(Self { by, body, _room: room })
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+async fn read(headers: &HeaderMap, body: Body, room: &Room) -> Result<(Bytes, Taken), Error> {
+    let mut taken = Taken::default();
     let too_large = || {
         Error::new(Code::PayloadTooLarge, format!("the body has more than {BODY_BYTES_MAX} bytes"))
             .details(serde_json::json!({"bytes_max": BODY_BYTES_MAX}))
@@ -89,26 +93,26 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
         let broken = |error| Error::problem("", format!("the body broke off: {error}"));
         // Nearly every body is one frame, which is taken as it is.
         let Some(first) = frames.next().await.transpose().map_err(broken)? else { return Ok(Bytes::new()) };
-        let Some(second) = frames.next().await.transpose().map_err(broken)? else {
-            return if first.len() <= BODY_BYTES_MAX { Ok(first) } else { Err(too_large()) };
-        };
-        let mut all = BytesMut::with_capacity(first.len() + second.len());
-        all.extend_from_slice(&first);
-        all.extend_from_slice(&second);
-        while let Some(frame) = frames.next().await {
-            all.extend_from_slice(&frame.map_err(broken)?);
-            if all.len() > BODY_BYTES_MAX {
+        let mut all = BytesMut::new();
+        let mut next = Some(first);
+        while let Some(frame) = next.take() {
+            if all.len() + frame.len() > BODY_BYTES_MAX {
                 return drain(frames, too_large()).await;
             }
+            if let Err(full) = room.take(frame.len(), &mut taken) {
+                return drain(frames, full).await;
+            }
+            next = frames.next().await.transpose().map_err(broken)?;
+            if all.is_empty() && next.is_none() {
+                return Ok(frame);
+            }
+            all.extend_from_slice(&frame);
         }
-        match all.len() <= BODY_BYTES_MAX {
-            true => Ok(all.freeze()),
-            false => Err(too_large()),
-        }
+        Ok(all.freeze())
     };
-    tokio::time::timeout(BODY_TIME_MAX, collect)
-        .await
-        .unwrap_or_else(|_| Err(Error::unavailable("the body took too long to arrive")))
+    let late = |_| Err(Error::unavailable("the body took too long to arrive"));
+    let body = tokio::time::timeout(BODY_TIME_MAX, collect).await.unwrap_or_else(late)?;
+    Ok((body, taken))
 }
 
 /// Reads on without keeping anything, within bounds, before a body is refused: a client that is still sending

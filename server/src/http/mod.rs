@@ -13,12 +13,14 @@ mod outflow;
 mod progress_items;
 pub(crate) mod query;
 mod relationships;
+mod room;
 mod runs;
 mod streams;
 mod tasks;
 mod tickets;
 
 pub(crate) use call::Call;
+pub(crate) use room::Room;
 
 use crate::app::Shared;
 use crate::error::{Code, Error};

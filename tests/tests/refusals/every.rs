@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 /// A call of the contract that is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Route {
-    pub method: &'static str,
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
     /// Its path, with the names of what varies in braces.
-    pub template: &'static str,
+    pub(crate) template: &'static str,
 }
 
 impl Route {
     /// Every call of the contract, built or not.
-    pub fn contract() -> Vec<Self> {
+    pub(crate) fn contract() -> Vec<Self> {
         let lines = include_str!("contract.txt").lines().filter(|line| !line.starts_with('#'));
         lines
             .map(|line| {
@@ -25,7 +25,7 @@ impl Route {
     }
 
     /// Those that are built: the others have a row of [`crate::later`].
-    pub fn built() -> Vec<Self> {
+    pub(crate) fn built() -> Vec<Self> {
         let later = crate::later::rows();
         let is_later = |route: &Self| {
             later.iter().any(|row| match &row.ask {
@@ -37,7 +37,7 @@ impl Route {
     }
 
     /// The call of the contract that this is; what is written out goes before what varies.
-    pub fn of(method: &str, path: &str) -> Option<Self> {
+    pub(crate) fn of(method: &str, path: &str) -> Option<Self> {
         let mut fitting: Vec<_> =
             Self::contract().into_iter().filter(|route| route.takes(method, path)).collect();
         fitting.sort_by_key(|route| route.template.matches('{').count());
@@ -58,7 +58,7 @@ impl Route {
     }
 
     /// A path of it, about something that is there.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let id = match self.template.split('/').nth(1) {
             Some("tasks") => "t1",
             Some("runs") => "$run",
@@ -72,12 +72,12 @@ impl Route {
     }
 
     /// Whether its body is a JSON object.
-    pub fn takes_json(&self) -> bool {
+    pub(crate) fn takes_json(&self) -> bool {
         self.method != "GET" && self.template != "/import"
     }
 
     /// The doors it has.
-    pub fn doors(&self) -> &'static [Door] {
+    pub(crate) fn doors(&self) -> &'static [Door] {
         if ["/ws", "/subscribe", "/tickets"].contains(&self.template) { HTTP } else { DOORS }
     }
 
@@ -86,7 +86,7 @@ impl Route {
     }
 }
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for route in Route::built() {
         let path = route.path();

@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 256;
 /// Subscriptions of one socket, by the documentation.
 const SUBSCRIPTIONS: usize = 1_024;
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let events = "SUBSCRIBE events WHERE type = 'NeverAppended'";
     let request = |path: &str| json!({ "op": "request", "req": "r", "method": "GET", "path": path });
     let with = |mut frame: Value, name: &str, value: Value| {

@@ -27,7 +27,7 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("GET", "/openapi.json", "the description of the API"),
 ];
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let calls = CALLS.iter().map(|(method, path, brings)| {
         let body = if *method == "GET" || *method == "DELETE" { Value::Null } else { json!({}) };
         Row::call(method, *path, body).is(404, "ERR_NOT_FOUND").says("no path").later(brings)

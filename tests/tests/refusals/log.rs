@@ -3,7 +3,7 @@
 use crate::row::{Door, HTTP, Row};
 use serde_json::{Value, json};
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let event = json!({ "type": "X", "data": {} });
     let append = |stream: Value, revision: Value, event: Value| json!({ "appends": [{ "stream": stream, "expected_revision": revision, "events": [event] }] });
     let unless = |condition: Value| {

@@ -5,13 +5,13 @@ use agentpm_tests::client::escape;
 use serde_json::json;
 
 /// Codes that no bad input may or can cheaply lead to, and the file beside the code that shows each.
-pub const BESIDE: &[(&str, &str)] = &[
+pub(crate) const BESIDE: &[(&str, &str)] = &[
     ("time_limit", "query/src/test/limits.rs"),
     ("memory_limit", "query/src/test/limits.rs"),
     ("ERR_INTERNAL", "server/src/error/test.rs"),
 ];
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let with = |pql: &str, params| Row::call("POST", "/query", json!({ "pql": pql, "params": params }));
     let subscribe = |pql: &str| {
         let frame = json!({ "op": "subscribe", "sub": "refused", "pql": pql });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// A way into the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub(crate) enum Door {
     /// HTTP over TCP.
     Tcp,
     /// HTTP over the Unix socket.
@@ -14,14 +14,14 @@ pub enum Door {
 }
 
 /// Every door an ordinary call has: its answer is the same behind each.
-pub const DOORS: &[Door] = &[Door::Tcp, Door::Unix, Door::Request];
+pub(crate) const DOORS: &[Door] = &[Door::Tcp, Door::Unix, Door::Request];
 
 /// What needs HTTP itself: content types, bytes that are no JSON, streams.
-pub const HTTP: &[Door] = &[Door::Tcp, Door::Unix];
+pub(crate) const HTTP: &[Door] = &[Door::Tcp, Door::Unix];
 
 /// The body of a call.
 #[derive(Debug, Clone)]
-pub enum Body {
+pub(crate) enum Body {
     /// None.
     Absent,
     /// JSON, its content type said.
@@ -32,7 +32,7 @@ pub enum Body {
 
 /// What is sent.
 #[derive(Debug, Clone)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// A call of the API.
     Call {
         method: &'static str,
@@ -49,51 +49,56 @@ pub enum Ask {
 
 /// A row.
 #[derive(Debug, Clone)]
-pub struct Row {
-    pub ask: Ask,
+pub(crate) struct Row {
+    pub(crate) ask: Ask,
     /// The HTTP status, or the exit code of a command.
-    pub status: u16,
+    pub(crate) status: u16,
     /// `error.code`
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// JSON pointers that the details name.
-    pub pointers: Vec<&'static str>,
+    pub(crate) pointers: Vec<&'static str>,
     /// `pql_code`, line and column.
-    pub pql: Option<(&'static str, u64, u64)>,
+    pub(crate) pql: Option<(&'static str, u64, u64)>,
     /// Words that the message has.
-    pub words: Vec<&'static str>,
+    pub(crate) words: Vec<&'static str>,
     /// Members of the details and their values.
-    pub details: Vec<(&'static str, Value)>,
+    pub(crate) details: Vec<(&'static str, Value)>,
     /// What brings the real answer: until then the row holds today's.
-    pub later: Option<&'static str>,
+    pub(crate) later: Option<&'static str>,
 }
 
 impl Row {
     /// A call, through every door.
-    pub fn call(method: &'static str, path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn call(method: &'static str, path: impl Into<String>, body: Value) -> Self {
         let body = if body.is_null() { Body::Absent } else { Body::Json(body) };
         let path = path.into();
         Self::new(Ask::Call { method, path, headers: Vec::new(), body, doors: DOORS })
     }
 
     /// A call whose body is bytes.
-    pub fn raw(method: &'static str, path: impl Into<String>, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn raw(
+        method: &'static str,
+        path: impl Into<String>,
+        kind: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
         let headers = if kind.is_empty() { Vec::new() } else { vec![("content-type", kind.to_owned())] };
         let (path, body) = (path.into(), Body::Raw(body.into()));
         Self::new(Ask::Call { method, path, headers, body, doors: HTTP })
     }
 
     /// A statement over `POST /query`.
-    pub fn statement(pql: &str) -> Self {
+    pub(crate) fn statement(pql: &str) -> Self {
         Self::call("POST", "/query", serde_json::json!({ "pql": pql }))
     }
 
     /// A frame of a WebSocket.
-    pub fn frame(frame: impl ToString) -> Self {
+    pub(crate) fn frame(frame: impl ToString) -> Self {
         Self::new(Ask::Frame(frame.to_string()))
     }
 
     /// A command.
-    pub fn cli(arguments: &[&'static str]) -> Self {
+    pub(crate) fn cli(arguments: &[&'static str]) -> Self {
         Self::new(Ask::Cli(arguments.to_vec()))
     }
 
@@ -111,34 +116,34 @@ impl Row {
     }
 
     /// What must come back.
-    pub fn is(self, status: u16, code: &'static str) -> Self {
+    pub(crate) fn is(self, status: u16, code: &'static str) -> Self {
         Self { status, code, ..self }
     }
 
     /// `ERR_VALIDATION`, 400, at these places.
-    pub fn invalid(self, pointers: &[&'static str]) -> Self {
+    pub(crate) fn invalid(self, pointers: &[&'static str]) -> Self {
         Self { pointers: pointers.to_vec(), ..self.is(400, "ERR_VALIDATION") }
     }
 
     /// `ERR_PQL`, with the language's own code and place.
-    pub fn pql(self, code: &'static str, line: u64, column: u64) -> Self {
+    pub(crate) fn pql(self, code: &'static str, line: u64, column: u64) -> Self {
         Self { pql: Some((code, line, column)), ..self.is(400, "ERR_PQL") }
     }
 
     /// A word of the message.
-    pub fn says(mut self, word: &'static str) -> Self {
+    pub(crate) fn says(mut self, word: &'static str) -> Self {
         self.words.push(word);
         self
     }
 
     /// A member of the details.
-    pub fn detail(mut self, name: &'static str, value: Value) -> Self {
+    pub(crate) fn detail(mut self, name: &'static str, value: Value) -> Self {
         self.details.push((name, value));
         self
     }
 
     /// A header of the call.
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         match &mut self.ask {
             Ask::Call { headers, .. } => headers.push((name, value.into())),
             Ask::Frame(_) | Ask::Cli(_) => panic!("only calls have headers"),
@@ -147,7 +152,7 @@ impl Row {
     }
 
     /// Through these doors only.
-    pub fn through(mut self, only: &'static [Door]) -> Self {
+    pub(crate) fn through(mut self, only: &'static [Door]) -> Self {
         match &mut self.ask {
             Ask::Call { doors, .. } => *doors = only,
             Ask::Frame(_) | Ask::Cli(_) => panic!("only calls have doors"),
@@ -156,12 +161,12 @@ impl Row {
     }
 
     /// What the row waits for.
-    pub fn later(self, brings: &'static str) -> Self {
+    pub(crate) fn later(self, brings: &'static str) -> Self {
         Self { later: Some(brings), ..self }
     }
 
     /// What was sent, for messages.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let text = match &self.ask {
             Ask::Call { method, path, body, headers, .. } => {
                 let body = match body {

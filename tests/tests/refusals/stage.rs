@@ -10,23 +10,23 @@ const EVENTS: usize = 400;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The HTTP status; the exit code of a command; 0 of an error frame, which has none.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The envelope.
-    pub body: Value,
+    pub(crate) body: Value,
     /// The headers, where there are any.
-    pub headers: Option<HeaderMap>,
+    pub(crate) headers: Option<HeaderMap>,
     /// What a command wrote on stderr.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 /// The server, its doors, and the ids that it gave.
-pub struct Stage {
-    pub server: Server,
-    pub tcp: Client,
-    pub unix: Client,
-    pub socket: Socket,
+pub(crate) struct Stage {
+    pub(crate) server: Server,
+    pub(crate) tcp: Client,
+    pub(crate) unix: Client,
+    pub(crate) socket: Socket,
     /// Words that rows write for ids they cannot know, and the ids.
     names: Vec<(&'static str, String)>,
     dir: tempfile::TempDir,
@@ -35,7 +35,7 @@ pub struct Stage {
 impl Stage {
     /// Tasks: `t0`, parent of `t1` (open); `held` (in progress, `$lease`, `$run`); `done` (completed), `gone` (completed
     /// and archived), `stuck` (blocked by `t1`). An agent `a1`, a progress item `$item`, a relationship `$relationship`.
-    pub async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (server, tcp) = agentpm_tests::fixture::small(&dir).await;
         let mut socket = server.connect().await;
@@ -71,22 +71,22 @@ impl Stage {
     }
 
     /// The server, when the doors are no longer needed.
-    pub fn leave(self) -> (Server, tempfile::TempDir) {
+    pub(crate) fn leave(self) -> (Server, tempfile::TempDir) {
         (self.server, self.dir)
     }
 
     /// The position of the last event.
-    pub async fn head(&self) -> u64 {
+    pub(crate) async fn head(&self) -> u64 {
         self.unix.head().await
     }
 
     /// Puts ids in the place of the words for them.
-    pub fn named(&self, text: &str) -> String {
+    pub(crate) fn named(&self, text: &str) -> String {
         self.names.iter().fold(text.to_owned(), |text, (word, id)| text.replace(word, id))
     }
 
     /// Sends it through one door.
-    pub async fn ask(&mut self, ask: &Ask, door: Door) -> Seen {
+    pub(crate) async fn ask(&mut self, ask: &Ask, door: Door) -> Seen {
         match ask {
             Ask::Call { method, path, headers, body, .. } => {
                 let path = self.named(path);

@@ -3,7 +3,7 @@
 use crate::row::{HTTP, Row};
 use serde_json::{Value, json};
 
-pub fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     vec![
         // Creating a task.
         Row::call("POST", "/tasks", json!({})).invalid(&["/title"]),

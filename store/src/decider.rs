@@ -47,6 +47,12 @@ pub trait Decider: Send + Sync + 'static {
     /// When time alone will give the model something to do (a lease to expire), if ever.
     fn next_deadline(&self) -> Option<Timestamp>;
 
+    /// Whether two texts are the same data of an event, for an append that is made again: its sender may have
+    /// written the same thing in another way.
+    fn same_data(a: &str, b: &str) -> bool {
+        a == b
+    }
+
     /// Version of the fold: another number whenever `evolve` gives other rows for the same events, or a row
     /// other bytes. Then the views on disk are dropped at the next start and the log is folded again.
     fn fold_version(&self) -> u32 {

@@ -113,7 +113,7 @@ impl Disk {
         views: impl FnOnce() -> Result<ViewsDatabase, OpenError>,
     ) -> Result<Self, OpenError> {
         let path = dir.join(LOG);
-        let last = journal::mend(&path)?;
+        let last = journal::mend(&path, || kept_checkpoint(dir, options))?;
         let log_database = open_log(&path, options).map_err(open_fjall)?;
         let meta = log_database.keyspace(keys::meta::KEYSPACE, by_ingestion).map_err(open_fjall)?;
         let node = check_meta(&meta)?;
@@ -284,6 +284,14 @@ impl ViewsDatabase {
         remove_directory(dir)?;
         Self::open(dir, options)
     }
+}
+
+/// Where the checkpoint of the views is that are kept in `dir`, if there are any that can be read.
+fn kept_checkpoint(dir: &Path, options: &Options) -> Option<Position> {
+    dir.join(VIEWS).is_dir().then_some(())?;
+    let views = ViewsDatabase::kept(dir, options).ok()?;
+    let value = views.snapshot().get(&keys::checkpoint::key()).ok()??;
+    keys::checkpoint::decode(&value).ok().map(|checkpoint| checkpoint.head.position)
 }
 
 /// Takes the lock of a data directory.

@@ -72,12 +72,17 @@ impl EventId {
         Self(self.0.wrapping_add(n))
     }
 
-    /// Reads 26 characters of Crockford's base 32.
+    /// Reads 26 characters of Crockford's base 32, of either case.
     ///
     /// # Errors
-    /// When the text is not a ULID.
+    /// When the text is not a ULID: also when it says more than 128 bits, and so begins with more than a 7.
     pub fn parse(text: &str) -> Result<Self, ulid::DecodeError> {
-        ulid::Ulid::from_string(text).map(|id| Self(id.0))
+        let id = ulid::Ulid::from_string(text)?;
+        // What does not fit is dropped there without a word.
+        match id.to_string().eq_ignore_ascii_case(text) {
+            true => Ok(Self(id.0)),
+            false => Err(ulid::DecodeError::InvalidChar),
+        }
     }
 
     /// The id as text that can be shared.
@@ -102,5 +107,21 @@ impl Serialize for EventId {
 impl<'de> Deserialize<'de> for EventId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u128::deserialize(deserializer).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_or_not_at_all() {
+        for id in [0, 7, u128::MAX] {
+            assert_eq!(EventId::parse(&EventId(id).to_string()), Ok(EventId(id)));
+            assert_eq!(EventId::parse(&EventId(id).to_string().to_lowercase()), Ok(EventId(id)));
+        }
+        for text in ["", "short", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "0000000000000000000000000U"] {
+            assert!(EventId::parse(text).is_err(), "{text}");
+        }
     }
 }

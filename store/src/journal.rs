@@ -66,13 +66,30 @@ pub(crate) struct Fault {
     pub(crate) why: String,
 }
 
+/// A batch of which something is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Torn {
+    pub(crate) path: PathBuf,
+    /// Where it begins.
+    pub(crate) at: usize,
+    /// First position of its record, when that much is there.
+    pub(crate) record: Option<Position>,
+}
+
+impl Torn {
+    /// Whether a checkpoint has it: then it was whole once, and acknowledged.
+    pub(crate) fn is_behind(&self, checkpoint: Position) -> bool {
+        self.record.is_some_and(|first| first <= checkpoint)
+    }
+}
+
 /// What the journals of a database hold.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     /// What was acknowledged and is not whole.
     pub(crate) faults: Vec<Fault>,
-    /// The journal whose last batch a crash tore, and where that begins.
-    pub(crate) torn: Option<(PathBuf, usize)>,
+    /// The last batch, when a crash tore it.
+    pub(crate) torn: Option<Torn>,
     /// First position of the last commit in them.
     pub(crate) last: Option<Position>,
 }
@@ -102,7 +119,11 @@ pub(crate) fn survey(dir: &Path) -> io::Result<Survey> {
         }
         match tail(&held, at) {
             Tail::Clean => {}
-            Tail::Torn { at } if Some(id) == newest => survey.torn = Some((path, at)),
+            Tail::Torn { at } if Some(id) == newest => {
+                // What is missing of it may be where its position was.
+                let record = first_record(&held[at..]).filter(|first| Some(*first) > survey.last);
+                survey.torn = Some(Torn { path, at, record });
+            }
             Tail::Torn { at } | Tail::Broken { at } => {
                 fault(format!("there is no whole batch at byte {at}, but later ones follow"));
             }
@@ -116,19 +137,27 @@ pub(crate) fn survey(dir: &Path) -> io::Result<Survey> {
     Ok(survey)
 }
 
-/// Makes the journals in `dir` fit for fjall: cuts a torn batch off the newest. Gives the first position of
-/// the last commit in them.
+/// Makes the journals in `dir` fit for fjall: cuts a torn batch off the newest, unless the checkpoint of the
+/// views has it. Gives the first position of the last commit in them.
 ///
 /// # Errors
 /// When what is missing was acknowledged; nothing is changed then.
-pub(crate) fn mend(dir: &Path) -> Result<Option<Position>, OpenError> {
+pub(crate) fn mend(
+    dir: &Path,
+    checkpoint: impl FnOnce() -> Option<Position>,
+) -> Result<Option<Position>, OpenError> {
     let io = |error: io::Error| OpenError::Io(format!("journal: {error}").into());
     let survey = survey(dir).map_err(io)?;
     if let Some(Fault { path, why }) = survey.faults.first() {
         let why = format!("{}: {why}", path.display()).into();
         return Err(OpenError::Damaged(Damage { what: "journal", position: Position::ZERO, why }));
     }
-    if let Some((path, at)) = survey.torn {
+    if let Some(torn) = survey.torn {
+        if let Some(checkpoint) = checkpoint().filter(|checkpoint| torn.is_behind(*checkpoint)) {
+            let head = Position(torn.record.map_or(0, |first| first.0 - 1));
+            return Err(OpenError::LogBehindCheckpoint { head, checkpoint });
+        }
+        let Torn { path, at, .. } = torn;
         tracing::warn!(journal = %path.display(), at, "the last commit was torn by a crash and is cut off");
         cut(&path, at).map_err(io)?;
     }
@@ -248,6 +277,18 @@ fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     }
     let items = &before[..before.len() - cursor.0.len()];
     Some(Frame { number, items, record, len: bytes.len() - cursor.0.len() + END_BYTES })
+}
+
+/// First position of the record in the batch that begins here, of which not all need be there.
+fn first_record(bytes: &[u8]) -> Option<Position> {
+    let mut cursor = Cursor(bytes);
+    (cursor.u8()? == START).then_some(())?;
+    cursor.take(4 + 8)?;
+    (cursor.u8()? == ITEM).then_some(())?;
+    cursor.take(1 + 1 + 8)?;
+    let key = cursor.u16()?;
+    cursor.take(4 + 4)?;
+    keys::log::decode(cursor.take(usize::from(key))?).ok()
 }
 
 /// The whole batch at the beginning of `bytes`, if there is one.

@@ -81,6 +81,10 @@ async fn the_same_event_again_is_the_same_answer() {
     let first = append(&client, "a", json!("any"), event.clone()).await.data();
     assert_eq!(append(&client, "a", json!("any"), event.clone()).await.data(), first);
     assert_eq!(client.head().await, 1, "no second copy");
+    let spaced = client.request("POST", "/streams/a/events").header("content-type", "application/json").body(
+        r#"{"events":[{"tags":["x"],"data":{ "n" : 1 },"type":"Said","id":"01j00000000000000000000001"}]}"#,
+    );
+    assert_eq!(client.send(spaced).await.data(), first, "the same, written in another way");
     let other = json!([{ "id": "01J00000000000000000000001", "type": "Said", "data": { "n": 2 } }]);
     let answer = append(&client, "a", json!("any"), other.clone()).await;
     assert_eq!((answer.status, answer.code()), (409, "ERR_CONFLICT"), "the same id, something else");

@@ -3,6 +3,8 @@
 use agentpm_tests::fixture::small as fixture;
 use agentpm_tests::model;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 /// The keys of an object, in the order of the alphabet.
 fn keys(value: &Value) -> Vec<&str> {
@@ -314,4 +316,39 @@ async fn routes_to_come() {
     let metrics = client.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.body.as_str().is_some_and(|text| text.contains("agentpm_")), "{}", metrics.body);
+}
+
+/// A client that writes its request first and then reads the answer, as simple ones do, has the answer: whatever
+/// the server thinks of the request before it has the body.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_waits_for_the_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = agentpm_tests::Server::start(dir.path());
+    let path = server.socket_path();
+    let ask = move |line: &str| {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        let body = vec![b'x'; 1 << 20];
+        let head = format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body).expect("the server reads what it refuses");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for (line, status) in [
+        ("POST /sql", "404"),
+        ("DELETE /append", "405"),
+        ("GET /tasks?colour=red", "400"),
+        ("POST /query?colour=red", "400"),
+        ("POST /import?format=other", "400"),
+    ] {
+        for _ in 0..10 {
+            let answer = ask(line);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
+            assert!(answer.contains("\"ok\":false"), "{line}: {answer}");
+        }
+    }
 }

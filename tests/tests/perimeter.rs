@@ -100,4 +100,6 @@ async fn a_ticket_stands_for_the_token_once() {
     let path = format!("/ws?ticket={ticket}");
     assert!(agentpm_tests::Socket::try_connect(&server.url(), &path, None).await.is_ok());
     assert!(agentpm_tests::Socket::try_connect(&server.url(), &path, None).await.is_err(), "once");
+    let used = server.client().with_token(None).get(&format!("/subscribe?ticket={ticket}")).await;
+    assert_eq!((used.status, &used.error()["details"]["rule"]), (401, &json!("ticket")), "{}", used.body);
 }

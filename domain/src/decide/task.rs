@@ -145,7 +145,11 @@ pub(super) fn update(draft: &mut Draft<'_>, command: UpdateTask) -> Result<Pendi
     check_changes(&mut problems, &command);
     problems.finish()?;
     let task = draft.task(&command.task_id)?;
-    let state = if task.archived_at.is_none() { Ok(()) } else { Err(status::invalid(draft, &task, status::ARCHIVED)) };
+    let state = if task.archived_at.is_none() {
+        Ok(())
+    } else {
+        Err(status::invalid(draft, &task, status::ARCHIVED))
+    };
     check_owner(draft, &task, &command.owner_agent_id)?;
     if let Change::Set(parent) = &command.parent_id {
         draft.task(parent)?;

@@ -100,7 +100,11 @@ impl Scope {
         };
         let error =
             Error::new(Code::UnknownColumn, ident.span, format!("no column `{}` {place}", ident.name));
-        hint_column(error, &ident.name, self.sources.iter())
+        match ident.quoted {
+            // Other languages write texts so.
+            true => error.hint(format!("double quotes name a column; a text is written '{}'", ident.name)),
+            false => hint_column(error, &ident.name, self.sources.iter()),
+        }
     }
 
     /// `unknown_column` for the `a` of `a.b`, which could have been a source or a column.

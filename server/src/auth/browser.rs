@@ -27,6 +27,9 @@ impl Browsers {
                 .details(json!({"rule": rule, "reason": reason}))
                 .hint("start the server with --allow-origin to let that page in"))
         };
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return refuse("host", "a request comes under one host".to_owned());
+        }
         let host = headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
         let host = host.as_deref().unwrap_or("");
         if !self.any_host && !is_local(host) && !self.is_allowed_host(host) {
@@ -110,6 +113,10 @@ mod test {
             assert_eq!(check(&Browsers::default(), &[("host", host)]), Err("host".to_owned()), "{host}");
         }
         assert_eq!(check(&Browsers::default(), &[]), Err("host".to_owned()));
+        let mut two = HeaderMap::new();
+        two.append("host", "localhost".parse().unwrap());
+        two.append("host", "evil.example".parse().unwrap());
+        assert!(Browsers::default().check(&two).is_err());
         let beyond = Browsers { any_host: true, ..Browsers::default() };
         assert_eq!(check(&beyond, &[("host", "agents.example")]), Ok(()));
     }

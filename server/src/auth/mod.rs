@@ -11,7 +11,7 @@ pub(crate) use tickets::{TICKET_LIFE, Tickets};
 pub(crate) use token::Token;
 
 use crate::error::Error;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 
 /// How a request reached the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Lets a request in or says why not. `has_ticket` is asked only when a token would be.
+    /// Lets a request in or says why not. `ticket` says whether one was given and is good, which uses it up; it is
+    /// asked only when a token would be.
     ///
     /// # Errors
     /// `ERR_UNAUTHORIZED`.
@@ -40,15 +41,17 @@ impl Policy {
         &self,
         transport: Transport,
         headers: &HeaderMap,
-        has_ticket: impl FnOnce() -> bool,
+        ticket: impl FnOnce() -> Option<bool>,
     ) -> Result<(), Error> {
         match transport {
             Transport::Unix => Ok(()),
             Transport::Tcp => {
                 self.browsers.check(headers)?;
-                match &self.token {
-                    Some(token) if !has_ticket() => token.check(headers),
-                    _ => Ok(()),
+                let Some(token) = &self.token else { return Ok(()) };
+                match ticket() {
+                    Some(true) => Ok(()),
+                    Some(false) if !headers.contains_key(header::AUTHORIZATION) => Err(tickets::stale()),
+                    _ => token.check(headers),
                 }
             }
         }
@@ -64,7 +67,7 @@ mod test {
         let policy = Policy { token: Token::new("secret").ok(), browsers: Browsers::default() };
         let mut headers = HeaderMap::new();
         headers.insert("origin", "https://evil.example".parse().unwrap());
-        assert!(policy.check(Transport::Unix, &headers, || false).is_ok());
-        assert!(policy.check(Transport::Tcp, &headers, || true).is_err());
+        assert!(policy.check(Transport::Unix, &headers, || None).is_ok());
+        assert!(policy.check(Transport::Tcp, &headers, || Some(true)).is_err());
     }
 }

@@ -1,9 +1,11 @@
 //! Tickets: a browser cannot set a header on a WebSocket or an EventSource, so it fetches a ticket with its
 //! token and puts that into the URL, where it is worth little: it works once, and not for long.
 
+use crate::error::{Code, Error};
 use parking_lot::Mutex;
 use rand::Rng;
 use rustc_hash::FxHashMap;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// How long a ticket can be used.
@@ -38,6 +40,14 @@ impl Tickets {
     pub(crate) fn take(&self, ticket: &str) -> bool {
         self.0.lock().remove(ticket).is_some_and(|until| until > Instant::now())
     }
+}
+
+/// What is told of a ticket that is not good.
+pub(super) fn stale() -> Error {
+    let reason = "the ticket was used, is too old, or was never given";
+    Error::new(Code::Unauthorized, reason)
+        .details(json!({"rule": "ticket", "reason": reason}))
+        .hint("POST /tickets gives one that works once, within 30 s")
 }
 
 #[cfg(test)]

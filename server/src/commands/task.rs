@@ -99,7 +99,7 @@ pub(crate) struct Create {
     #[arg(long)]
     progress: Vec<String>,
     /// Tasks that must end first, with commas between
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, alias = "by", value_delimiter = ',')]
     blocked_by: Vec<String>,
     /// Tasks that wait for it, with commas between
     #[arg(long, value_delimiter = ',')]

@@ -163,7 +163,9 @@ impl Scan {
                 return Ok((found, position));
             }
         }
-        Ok((found, self.upto.max(self.after)))
+        // Nobody has seen a position that is not there yet.
+        let head = self.reader.head().position;
+        Ok((found, self.upto.max(self.after).min(head)))
     }
 
     /// Every event to the end, as lines.

@@ -45,7 +45,8 @@ impl Front {
     }
 
     /// Answers a request that arrived over a connection.
-    pub(crate) async fn answer(&self, transport: Transport, mut request: Request<Body>) -> Response {
+    pub(crate) async fn answer(&self, transport: Transport, request: Request<Body>) -> Response {
+        let (mut request, unread) = super::unread::keep(request);
         let request_id = request_id(request.headers());
         let origin = request.headers().get(header::ORIGIN).cloned();
         let about = tracing::enabled!(tracing::Level::DEBUG)
@@ -56,8 +57,8 @@ impl Front {
                 Err(error) => error.into_response(),
             }
         } else {
-            let has_ticket = || ticket(request.uri()).is_some_and(|ticket| self.app.tickets.take(ticket));
-            match self.app.policy.check(transport, request.headers(), has_ticket) {
+            let ticket = || ticket(request.uri()).map(|ticket| self.app.tickets.take(ticket));
+            match self.app.policy.check(transport, request.headers(), ticket) {
                 Ok(()) => {
                     if request.uri().path() == SOCKET {
                         // The calls that come through the socket go this way too.
@@ -68,6 +69,9 @@ impl Front {
                 Err(error) => error.into_response(),
             }
         };
+        if let Some(unread) = unread {
+            unread.discard().await;
+        }
         if let Some(origin) = origin.filter(|origin| self.app.policy.browsers.is_allowed(origin)) {
             allow(origin, &mut response);
         }

@@ -18,6 +18,7 @@ mod runs;
 mod streams;
 mod tasks;
 mod tickets;
+mod unread;
 
 pub(crate) use call::Call;
 pub(crate) use room::Room;

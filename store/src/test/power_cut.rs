@@ -180,7 +180,7 @@ fn a_changed_sequence_number_loses_nothing_silently() {
 fn a_whole_journal_is_left_as_it_is() {
     let before = before();
     let copy = before.with_journal(&before.journal);
-    crate::journal::mend(&copy.path().join("log")).unwrap();
+    crate::journal::mend(&copy.path().join("log"), || None).unwrap();
     assert!(fs::read(journal_path(copy.path())).unwrap() == before.journal);
     let (_, opened) = open(copy.path(), &tiny());
     assert_eq!(opened.head.position.0, 9 + EVENTS_OF_LAST as u64);

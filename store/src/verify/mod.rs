@@ -18,6 +18,7 @@ pub use finding::{FINDINGS_MAX, Finding, Place};
 use self::finding::Findings;
 use self::log::Log;
 use crate::disk::{self, DATABASES, Disk, ViewsDatabase};
+use crate::journal::Torn;
 use crate::keys::checkpoint::{self, Checkpoint};
 use crate::keys::{KeyRange, Kind};
 use crate::lock::Lock;
@@ -98,8 +99,15 @@ pub fn verify<D: Decider>(
         return Err(OpenError::NoLog { dir: dir.into() });
     }
     let lock = disk::take_lock(dir)?;
-    let mut check =
-        Check { dir, options, expect, progress, findings: Findings::default(), report: Report::default() };
+    let mut check = Check {
+        dir,
+        options,
+        expect,
+        progress,
+        findings: Findings::default(),
+        report: Report::default(),
+        torn: None,
+    };
     let whole = check.files(&databases)?;
     if whole[0] != Whole::No {
         let contents = AssertUnwindSafe(|| check.contents(lock, decider, whole));
@@ -159,6 +167,8 @@ struct Check<'a> {
     progress: &'a mut dyn FnMut(Progress),
     findings: Findings,
     report: Report,
+    /// The log's journal that ends with a torn commit, and where that begins.
+    torn: Option<(PathBuf, usize)>,
 }
 
 impl Check<'_> {
@@ -193,18 +203,16 @@ impl Check<'_> {
                 let place = Place::File { path: self.shown(&fault.path) };
                 self.findings.add(place, None, fault.why);
             }
-            if let Some((journal, at)) = survey.torn {
-                let journal = self.shown(&journal);
-                let what = match journal.starts_with("views") {
+            if let Some(Torn { path, at, .. }) = survey.torn {
+                let journal = self.shown(&path);
+                if journal.starts_with("views") {
                     // Views are written by ingestion, which no journal has.
-                    true => "there is something at byte {at} that is no batch, and says nothing",
-                    false => "the last commit, at byte {at}, was torn by a crash and is cut off",
-                };
-                self.report.notes.push(format!(
-                    "{}: {}",
-                    journal.display(),
-                    what.replace("{at}", &at.to_string())
-                ));
+                    let what = "that is no batch, and says nothing";
+                    let note = format!("{}: there is something at byte {at} {what}", journal.display());
+                    self.report.notes.push(note);
+                } else {
+                    self.torn = Some((journal, at));
+                }
             }
         }
         Ok(whole)
@@ -224,10 +232,19 @@ impl Check<'_> {
                 self.findings.add(Place::Log, Some(damage.position), damage.to_string());
                 return Ok(());
             }
+            Err(OpenError::LogBehindCheckpoint { head, checkpoint }) => {
+                self.log_ends_early(head, checkpoint);
+                return Ok(());
+            }
             // What fjall stumbles over has been named.
             Err(OpenError::Io(_)) if log == Whole::ButForTables => return Ok(()),
             Err(error) => return Err(error),
         };
+        if let Some((journal, at)) = self.torn.take() {
+            let what = "was torn by a crash and is cut off";
+            let note = format!("{}: the last commit, at byte {at}, {what}", journal.display());
+            self.report.notes.push(note);
+        }
         if log == Whole::ButForTables {
             self.unreadable(&disk);
             return disk.drop_aside();
@@ -379,14 +396,18 @@ impl Check<'_> {
         let at = checkpoint.head.position;
         let head = log.head.position;
         if at > head {
-            let why = format!(
-                "it ends at position {head}, but the checkpoint was taken at {at}: acknowledged events are missing"
-            );
-            self.findings.add(Place::Log, Some(head), why);
+            self.log_ends_early(head, at);
         } else {
             let why = format!("it is at position {at}, where no commit ends");
             self.findings.add(Place::Checkpoint, Some(at), why);
         }
+    }
+
+    fn log_ends_early(&mut self, head: Position, checkpoint: Position) {
+        let why = format!(
+            "it ends at position {head}, but the checkpoint was taken at {checkpoint}: acknowledged events are missing"
+        );
+        self.findings.add(Place::Log, Some(head), why);
     }
 
     /// Finds events whose ids are those of others: the index has one entry for both.

@@ -556,11 +556,14 @@ fn a_torn_commit_that_the_views_have_is_damage() {
     let (path, held) = newest_journal(dir.path());
     let bounds = journal::batch_bounds(&held);
     fs::write(&path, &held[..bounds[bounds.len() - 1] - 20]).unwrap();
+    let torn = fs::read(&path).unwrap();
     finds(dir.path(), &["log: it ends at position 5, but the checkpoint was taken at 6"]);
+    assert!(check(dir.path()).notes.is_empty(), "it is not said to be cut off");
     let refused = Store::open(dir.path(), Counters::default(), options()).map(|_| ()).unwrap_err();
     assert_eq!(refused, OpenError::LogBehindCheckpoint { head: Position(5), checkpoint: Position(6) });
     let rebuilt = crate::rebuild(dir.path(), Counters::default(), &options(), |_, _| {});
     assert_eq!(rebuilt.unwrap_err(), refused);
+    assert_eq!(fs::read(&path).unwrap(), torn, "nothing is cut off that was acknowledged");
     // Whoever gives them up can.
     fs::remove_dir_all(dir.path().join("views")).unwrap();
     crate::rebuild(dir.path(), Counters::default(), &options(), |_, _| {}).unwrap();

@@ -129,7 +129,7 @@ impl<D: Decider> Core<D> {
                 let Some(position) = self.position_of(durable.view, id)? else { continue };
                 taken.get_or_insert(id);
                 let event = self.event(durable, position)?;
-                if same_content(&event, &write.stream, new) {
+                if same_content::<D>(&event, &write.stream, new) {
                     known.push(event);
                 }
             }
@@ -142,11 +142,14 @@ impl<D: Decider> Core<D> {
     }
 }
 
-fn same_content(event: &Event, stream: &str, new: &NewEvent) -> bool {
+fn same_content<D: Decider>(event: &Event, stream: &str, new: &NewEvent) -> bool {
     let mut tags: Vec<&Text> = new.tags.iter().collect();
     tags.sort_unstable();
     tags.dedup();
-    *event.stream == *stream && event.kind == new.kind && event.data == new.data && event.tags.iter().eq(tags)
+    *event.stream == *stream
+        && event.kind == new.kind
+        && event.tags.iter().eq(tags)
+        && D::same_data(&event.data, &new.data)
 }
 
 /// The answer for events in the order of their append. A stream is told once, where it first comes.

@@ -136,7 +136,11 @@ fn tasks_worked_on() {
     // What JSON can say is said, whatever it is; what was not given is not.
     for said in ["null", "false", "[]", "{}", "0", "\"\""] {
         let output: Value = serde_json::from_str(said).unwrap();
-        sends(&format!("task complete t --result {said}"), "POST /tasks/t/complete", json!({ "output": output }));
+        sends(
+            &format!("task complete t --result {said}"),
+            "POST /tasks/t/complete",
+            json!({ "output": output }),
+        );
     }
     sends("task complete t", "POST /tasks/t/complete", json!({}));
     sends(

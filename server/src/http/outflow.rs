@@ -49,26 +49,67 @@ impl Form {
         }
     }
 
-    /// The first media type of `Accept` that is one of `offered`; the first offered when anything goes.
+    /// Of what is offered what `Accept` gives the most quality (`q=`); of equals what it names first, and the
+    /// first offered when anything goes.
     ///
     /// # Errors
     /// `ERR_VALIDATION` (406) when there is none.
     pub(super) fn accepted(headers: &HeaderMap, offered: &[Self]) -> Result<Self, Error> {
         let Some(accept) = headers.get(header::ACCEPT) else { return Ok(offered[0]) };
         let accept = accept.to_str().unwrap_or("");
-        for range in accept.split(',') {
-            let media = range.split(';').next().unwrap_or("").trim();
-            if matches!(media, "" | "*/*" | "application/*") {
-                return Ok(offered[0]);
+        let ranges: Vec<MediaRange<'_>> = accept.split(',').map(MediaRange::read).collect();
+        // Of each form what the range that names it most exactly says.
+        let mut best: Option<(f32, usize, Self)> = None;
+        for form in offered {
+            let fitting = ranges.iter().enumerate().filter(|(_, range)| range.fits(form.media()));
+            let Some((place, range)) = fitting.max_by_key(|(_, range)| range.exactness()) else { continue };
+            let is_better = |(quality, before, _): (f32, usize, Self)| {
+                range.quality > quality || (range.quality == quality && place < before)
+            };
+            if range.quality > 0.0 && best.is_none_or(is_better) {
+                best = Some((range.quality, place, *form));
             }
-            if let Some(form) = offered.iter().find(|form| form.media().eq_ignore_ascii_case(media)) {
-                return Ok(*form);
-            }
+        }
+        if let Some((_, _, form)) = best {
+            return Ok(form);
         }
         let offered = offered.iter().map(|form| form.media()).collect::<Vec<_>>().join(", ");
         Err(Error::problem("", format!("cannot answer as `{}`", crate::wire::fields::short(accept)))
             .hint(format!("accept one of {offered}"))
             .status(StatusCode::NOT_ACCEPTABLE))
+    }
+}
+
+/// One media range of `Accept`, as RFC 9110 has it.
+struct MediaRange<'a> {
+    /// `text/csv`, `text/*`, `*/*`; nothing is anything.
+    media: &'a str,
+    /// From 0, not at all, to 1.
+    quality: f32,
+}
+
+impl<'a> MediaRange<'a> {
+    fn read(range: &'a str) -> Self {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or("");
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+        Self { media, quality }
+    }
+
+    fn exactness(&self) -> u8 {
+        match self.media {
+            "" | "*/*" => 0,
+            media if media.ends_with("/*") => 1,
+            _ => 2,
+        }
+    }
+
+    fn fits(&self, media: &str) -> bool {
+        match (self.exactness(), self.media.split_once('/'), media.split_once('/')) {
+            (0, _, _) => true,
+            (1, Some((kind, _)), Some((of, _))) => kind.eq_ignore_ascii_case(of),
+            _ => self.media.eq_ignore_ascii_case(media),
+        }
     }
 }
 
@@ -176,8 +217,15 @@ mod test {
         };
         assert_eq!(accepted(None), Some(Form::Document));
         assert_eq!(accepted(Some("*/*")), Some(Form::Document));
-        assert_eq!(accepted(Some("text/html, application/x-ndjson;q=0.9, */*")), Some(Form::Lines));
+        assert_eq!(accepted(Some("")), Some(Form::Document));
+        assert_eq!(accepted(Some("application/*")), Some(Form::Document));
+        assert_eq!(accepted(Some("application/x-ndjson, application/json")), Some(Form::Lines));
+        assert_eq!(accepted(Some("text/html, application/x-ndjson;q=0.9, */*;q=0.1")), Some(Form::Lines));
+        assert_eq!(accepted(Some("application/json;q=0.1, application/x-ndjson")), Some(Form::Lines));
+        assert_eq!(accepted(Some("application/json;q=0, */*;q=0.5")), Some(Form::Lines));
+        assert_eq!(accepted(Some("application/json;q=0")), None);
         assert_eq!(accepted(Some("text/csv")), None);
+        assert_eq!(accepted(Some("text/*")), None);
     }
 
     /// What a reader gets of an answer; an error when it broke off.

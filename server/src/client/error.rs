@@ -103,7 +103,8 @@ impl Refusal {
             return underlined(statement, pql_code, &message, details);
         }
         let mut out = format!("{message} ({code})");
-        for detail in details.as_array().into_iter().flatten() {
+        // A single problem is the message itself.
+        for detail in details.as_array().filter(|details| details.len() > 1).into_iter().flatten() {
             let _ = write!(out, "\n  {}: {}", text(&detail["pointer"]), text(&detail["message"]));
         }
         for (name, value) in details.as_object().into_iter().flatten() {

@@ -238,7 +238,7 @@ async fn claims(app: &Shared, call: Call, claim: query::Claim, form: Form, start
             Ok(response)
         }
         Form::Csv | Form::Arrow => Err(Error::problem("", "CLAIM is answered as JSON")
-            .hint("accept application/json or application/x-ndjson")
+            .hint("accept application/json or application/x-ndjson; on the command line, --output json, ndjson or table")
             .status(axum::http::StatusCode::NOT_ACCEPTABLE)),
     }
 }

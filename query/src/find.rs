@@ -38,6 +38,13 @@ enum Path<'a> {
 }
 
 impl Sought {
+    /// Events of that stream, of that type, with that tag, as far as they are given.
+    #[must_use]
+    pub fn named(stream: Option<&str>, kind: Option<&str>, tag: Option<&str>) -> Self {
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        Self { streams: stream.map(one), types: kind.map(one), tags: tag.map(one).unwrap_or_default() }
+    }
+
     /// Narrows the streams to some of these names.
     pub(crate) fn of_streams(&mut self, names: BTreeSet<String>) {
         narrow(&mut self.streams, names);

@@ -3,6 +3,7 @@
 use crate::disk::Disk;
 use crate::keys::checkpoint::{self, Checkpoint};
 use crate::record::{Chain, Record};
+use crate::refold;
 use crate::texts::Texts;
 use crate::view::View;
 use crate::views::Views;
@@ -78,8 +79,8 @@ fn kept<R: crate::StoredRow>(
 ) -> Result<Result<(Checkpoint, Vec<Kept<R>>), String>, OpenError> {
     let base = disk.snapshot();
     let view = View { head: Head::default(), layers: Vec::new(), base };
-    let last = disk.record_before(Position(u64::MAX)).map_err(read_failed)?;
-    let checkpoint = match view.get(&checkpoint::key()).map_err(read_failed)? {
+    let last = disk.record_before(Position(u64::MAX)).map_err(OpenError::from)?;
+    let checkpoint = match view.get(&checkpoint::key()).map_err(OpenError::from)? {
         Some(value) => checkpoint::decode(&value),
         None if last.is_none() => {
             // A new store: nothing is missing.
@@ -96,7 +97,7 @@ fn kept<R: crate::StoredRow>(
     let Checkpoint { format, fold: made_by, head, chain } = checkpoint;
 
     // The record that ends at the checkpoint. Without it, acknowledged events are gone.
-    let record = disk.record_before(head.position).map_err(read_failed)?;
+    let record = disk.record_before(head.position).map_err(OpenError::from)?;
     let record = record.map(|(first, bytes)| Record::parse(first, bytes)).transpose();
     let record = record.map_err(OpenError::Damaged)?;
     let end = record.as_ref().map_or(Position::ZERO, Record::last);
@@ -121,7 +122,7 @@ fn kept<R: crate::StoredRow>(
     match rows.collect() {
         Ok(rows) => Ok(Ok((checkpoint, rows))),
         Err(ReadError::Damaged(damage)) => Ok(Err(damage.to_string())),
-        Err(error) => Err(read_failed(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -135,7 +136,7 @@ fn replay<D: Decider>(
 ) -> Result<Chain, OpenError> {
     let mut texts = Texts::new();
     for entry in disk.records(core.head.position.next(), Position(u64::MAX), Direction::Forward) {
-        let (first, bytes) = entry.map_err(read_failed)?;
+        let (first, bytes) = entry.map_err(OpenError::from)?;
         let expected = core.head.position.next();
         if first != expected {
             let why = format!("the next record begins at {first}").into();
@@ -143,10 +144,7 @@ fn replay<D: Decider>(
         }
         let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
         record.verify_chain(chain).map_err(OpenError::Damaged)?;
-        let events = (first.0..=record.last().0)
-            .map(|position| record.event(Position(position), &mut texts))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(OpenError::Damaged)?;
+        let events = refold::events(&record, &mut texts).map_err(OpenError::Damaged)?;
         core.fold(events).map_err(OpenError::Io)?;
         chain = record.chain();
         if let Some(Taken { commit, .. }) = core.take_commit() {
@@ -156,11 +154,4 @@ fn replay<D: Decider>(
         views.flush_if_due(disk).map_err(OpenError::Io)?;
     }
     Ok(chain)
-}
-
-fn read_failed(error: ReadError) -> OpenError {
-    match error {
-        ReadError::Damaged(damage) => OpenError::Damaged(damage),
-        ReadError::Io(why) => OpenError::Io(why),
-    }
 }

@@ -16,7 +16,8 @@ use axum::http::{HeaderMap, Uri};
 use axum::routing::{get, post};
 use domain::rows::Row;
 use query::tables::{EventFields, Fields, events};
-use store::{Direction, Event, EventId, Position, ReadError, Reader, Revision, Text, Timestamp};
+use query::{Events, Sought};
+use store::{Direction, Event, EventId, Position, ReadError, Reader, Text, Timestamp};
 
 /// Most events one call looks at when no index serves its filters; then it answers what it found and where
 /// to go on, so that no call runs for minutes.
@@ -124,26 +125,11 @@ impl Scan {
         Ok(Self { wanted, reader, after, upto })
     }
 
-    /// The candidates in order of position: a tag, a type or a stream has an index, else it is the log.
-    fn candidates(&self) -> Result<Box<dyn Iterator<Item = Result<Event, ReadError>> + Send>, ReadError> {
-        let (after, upto) = (self.after, self.upto);
-        Ok(match (&self.wanted.tag, &self.wanted.stream, &self.wanted.kind) {
-            (Some(tag), _, _) => Box::new(self.reader.tagged(tag, after, upto, Direction::Forward)),
-            (None, Some(stream), _) => {
-                let inside = move |event: &Result<Event, ReadError>| match event {
-                    Ok(event) => event.position <= upto,
-                    Err(_) => true,
-                };
-                let events = self.reader.stream(stream, Revision(1), Direction::Forward);
-                let late = move |event: &Result<Event, ReadError>| matches!(event, Ok(event) if event.position <= after);
-                Box::new(events.skip_while(late).take_while(inside))
-            }
-            (None, None, Some(kind)) => {
-                let tag = format!("$type:{kind}");
-                Box::new(self.reader.tagged(&tag, after, upto, Direction::Forward))
-            }
-            (None, None, None) => Box::new(self.reader.events(after, upto, Direction::Forward)),
-        })
+    /// The candidates in order of position.
+    fn candidates(&self) -> Events {
+        let Wanted { stream, kind, tag, .. } = &self.wanted;
+        let sought = Sought::named(stream.as_deref(), kind.as_deref(), tag.as_deref());
+        sought.events(&self.reader, self.after, self.upto, Direction::Forward)
     }
 
     /// Up to `limit` events, and the position to go on after.
@@ -151,7 +137,7 @@ impl Scan {
         let limit = self.wanted.limit.unwrap_or(LIMIT_DEFAULT as usize);
         let mut found = Vec::new();
         let (mut looked_at, mut bytes) = (0, 0);
-        for event in self.candidates()? {
+        for event in self.candidates() {
             let event = event?;
             let position = event.position;
             looked_at += 1;
@@ -172,7 +158,7 @@ impl Scan {
     fn write(self, mut lines: Outflow) {
         let mut left = self.wanted.limit.unwrap_or(usize::MAX);
         let written = (|| -> Result<(), Option<ReadError>> {
-            for event in self.candidates()? {
+            for event in self.candidates() {
                 let event = event?;
                 if left == 0 {
                     break;

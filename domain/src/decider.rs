@@ -32,6 +32,10 @@ impl Decider for Work {
         self.fold(event, changes);
     }
 
+    fn undo(&mut self, changes: &[RowChange<Row>]) {
+        self.take_back(changes);
+    }
+
     fn restore(&mut self, _table: TableId, key: Text, version: Version<Row>) {
         self.put_row(&key, version);
     }

@@ -21,6 +21,7 @@ mod state;
 #[cfg(test)]
 mod test;
 pub mod time;
+mod undo;
 
 pub use answer::{Pending, PendingClaim};
 pub use caps::TextSet;

@@ -272,6 +272,17 @@ impl Work {
         self.runs.insert(version.row.id.clone(), version);
     }
 
+    /// Takes a context out, also of its task's list.
+    pub(crate) fn remove_context(&mut self, node: NodeId, context: &Context) {
+        self.contexts.remove(&context.id);
+        self.at_mut(node).contexts.retain(|(_, id)| *id != context.id);
+    }
+
+    pub(crate) fn set_last_lease(&mut self, node: NodeId, lease: Option<Text>, fence: u64) {
+        let node = self.at_mut(node);
+        (node.lease, node.fence) = (lease, fence);
+    }
+
     /// A lease of the task: its last one, unless there is one with a greater fence.
     pub(crate) fn list_lease(&mut self, node: NodeId, lease: &Lease) {
         let node = self.at_mut(node);

@@ -1,6 +1,6 @@
 //! What the writer tells once it is durable.
 
-use crate::{Event, Position, RowChange, Timestamp};
+use crate::{Answered, Event, Position, RowChange, Timestamp};
 use std::sync::Arc;
 
 /// One commit: every event of it, and every row they changed.
@@ -16,6 +16,8 @@ pub struct Commit<R> {
     pub events: Vec<Event>,
     /// In order of position.
     pub changes: Vec<RowChange<R>>,
+    /// Answers that are kept.
+    pub answers: Vec<Answered>,
     /// When time alone gives the model something to do, as of `last`.
     pub next_deadline: Option<Timestamp>,
 }

@@ -38,6 +38,11 @@ pub trait Decider: Send + Sync + 'static {
     /// refuse (an import, a merge); ignores what it does not know.
     fn evolve(&mut self, event: &Event, changes: &mut Vec<RowChange<Self::Row>>);
 
+    /// Takes back the changes of events that were folded in last and turn out not to be written: afterwards
+    /// the state is what it was before them, but for the time: later commands are not decided at an earlier
+    /// moment. `changes` are in the order they were noted in.
+    fn undo(&mut self, changes: &[RowChange<Self::Row>]);
+
     /// Puts a row of a checkpoint back, in any order, before the first `evolve`.
     fn restore(&mut self, table: TableId, key: Text, version: Version<Self::Row>);
 

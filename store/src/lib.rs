@@ -14,6 +14,7 @@ mod error;
 mod event;
 #[cfg(test)]
 mod fault;
+mod group;
 mod id;
 mod journal;
 mod keys;
@@ -45,6 +46,9 @@ pub use condition::{CONDITION_EVENTS_MAX, Condition, ConditionFault, ConditionTe
 pub use decider::{Decider, Decision};
 pub use error::{AppendError, CheckpointError, Damage, ExecuteError, ObserverError, OpenError, ReadError};
 pub use event::{Context, Event, Head, MODEL_IDS_MAX, NewEvent};
+pub use group::{
+    Answered, Digest, Group, GroupError, Once, Render, Step, StepDone, StepError, StepResult, Told,
+};
 pub use id::{EventId, Position, Revision, Text, Timestamp};
 pub use open::Opened;
 pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};

@@ -140,6 +140,15 @@ impl Decider for Counters {
         }
     }
 
+    fn undo(&mut self, changes: &[RowChange<Count>]) {
+        for change in changes.iter().rev() {
+            match &change.before {
+                Some(before) => drop(self.rows.insert(Text::clone(&change.key), before.clone())),
+                None => drop(self.rows.remove(&change.key)),
+            }
+        }
+    }
+
     fn restore(&mut self, table: TableId, key: Text, version: Version<Count>) {
         assert_eq!(table, COUNTERS);
         assert!(version.from.position > Position::ZERO);

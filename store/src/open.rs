@@ -144,8 +144,9 @@ fn replay<D: Decider>(
         }
         let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
         record.verify_chain(chain).map_err(OpenError::Damaged)?;
-        let events = refold::events(&record, &mut texts).map_err(OpenError::Damaged)?;
-        core.fold(events).map_err(OpenError::Io)?;
+        let contents = refold::contents(&record, &mut texts).map_err(OpenError::Damaged)?;
+        core.fold(contents.events).map_err(OpenError::Io)?;
+        core.drain.answers = contents.answers;
         chain = record.chain();
         if let Some(Taken { commit, .. }) = core.take_commit() {
             views.push(layer(&commit), core.head, chain);

@@ -59,11 +59,11 @@ pub fn rebuild<D: Decider>(
         }
         let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
         record.verify_chain(chain).map_err(OpenError::Damaged)?;
-        let events = refold::events(&record, &mut texts).map_err(OpenError::Damaged)?;
+        let contents = refold::contents(&record, &mut texts).map_err(OpenError::Damaged)?;
         chain = record.chain();
-        let time = events.last().map_or(head.time, |event| event.time);
+        let time = contents.events.last().map_or(head.time, |event| event.time);
         head = Head { position: record.last(), time };
-        refold.fold(events, chain)?;
+        refold.fold(contents, chain)?;
         progress(head.position, end);
     }
     refold.finish()?.keep_views()?;

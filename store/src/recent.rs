@@ -86,6 +86,7 @@ mod test {
             time: Timestamp(0),
             events: (first..=last).map(event).collect(),
             changes: Vec::new(),
+            answers: Vec::new(),
             next_deadline: None,
         })
     }

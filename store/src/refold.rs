@@ -6,7 +6,7 @@ use crate::texts::Texts;
 use crate::view::View;
 use crate::views::Views;
 use crate::writer::layer;
-use crate::{Commit, Damage, Decider, Event, Head, OpenError, Options, Position};
+use crate::{Answered, Commit, Damage, Decider, Event, Head, OpenError, Options, Position};
 use std::sync::Arc;
 
 /// The model, and the views it has made so far.
@@ -35,14 +35,15 @@ impl<D: Decider> Refold<D> {
     }
 
     /// Folds in the events of the record after the last; `chain` is the chain hash after it.
-    pub(crate) fn fold(&mut self, events: Vec<Event>, chain: Chain) -> Result<(), OpenError> {
+    pub(crate) fn fold(&mut self, contents: Contents, chain: Chain) -> Result<(), OpenError> {
+        let Contents { events, answers } = contents;
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let (first, last, time) = (first.position, last.position, last.time);
         let mut changes = Vec::new();
         for event in &events {
             self.decider.evolve(event, &mut changes);
         }
-        let commit = Commit { first, last, time, events, changes, next_deadline: None };
+        let commit = Commit { first, last, time, events, changes, answers, next_deadline: None };
         self.head = Head { position: last, time };
         self.views.push(layer(&commit), self.head, chain);
         self.views.flush_if_due(&self.disk).map_err(OpenError::Io)
@@ -62,8 +63,16 @@ impl<D: Decider> Refold<D> {
     }
 }
 
-/// The events of a record, each checked.
-pub(crate) fn events<B: AsRef<[u8]>>(record: &Record<B>, texts: &mut Texts) -> Result<Vec<Event>, Damage> {
+/// What a record has.
+pub(crate) struct Contents {
+    pub(crate) events: Vec<Event>,
+    pub(crate) answers: Vec<Answered>,
+}
+
+/// The contents of a record, each part checked.
+pub(crate) fn contents<B: AsRef<[u8]>>(record: &Record<B>, texts: &mut Texts) -> Result<Contents, Damage> {
     let positions = record.first().0..=record.last().0;
-    positions.map(|position| record.event(Position(position), texts)).collect()
+    let events =
+        positions.map(|position| record.event(Position(position), texts)).collect::<Result<_, _>>()?;
+    Ok(Contents { events, answers: record.answers()? })
 }

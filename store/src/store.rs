@@ -2,10 +2,10 @@
 
 use crate::open::{self, Opened, Started};
 use crate::recent::Recent;
-use crate::writer::{AppendResult, CommandResult, Refused, Request, Role, Writer};
+use crate::writer::{AppendResult, CommandResult, GroupResult, Refused, Request, Role, Writer};
 use crate::{
     Append, AppendError, Appended, CheckpointError, Condition, Context, Decider, Done, EventId, ExecuteError,
-    Head, Observer, ObserverError, OpenError, Options, Reader, Timestamp,
+    Group, GroupError, Head, Observer, ObserverError, OpenError, Options, Reader, Timestamp, Told,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -192,6 +192,19 @@ impl<D: Decider> Store<D> {
         let (reply, answer) = oneshot::channel::<AppendResult>();
         self.put_blocking(Request::Append { context, append, condition: None, reply })?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Carries several things out as one, and keeps the answer for when it is asked for again. See [`Group`].
+    ///
+    /// # Errors
+    /// See [`ExecuteError`] and [`GroupError`]; nothing was written.
+    pub async fn execute_group(
+        &self,
+        group: Group<D>,
+    ) -> Result<Told<D>, ExecuteError<GroupError<D::Rejection>>> {
+        let (reply, answer) = oneshot::channel::<GroupResult<D>>();
+        self.put_async(Request::Group { group, reply })?;
+        answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Reads as of the durable head of this moment.

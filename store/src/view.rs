@@ -3,7 +3,7 @@
 use crate::delta::{Layer, Merged};
 use crate::disk::DerivedSnapshot;
 use crate::keys::{self, KeyRange};
-use crate::{Direction, EventId, Head, Position, ReadError, Revision};
+use crate::{Digest, Direction, EventId, Head, Position, ReadError, Revision};
 use fjall::Slice;
 use std::sync::Arc;
 
@@ -32,6 +32,14 @@ impl View {
         match self.get(&keys::stream_head::key(stream))? {
             Some(value) => Ok(keys::stream_head::decode(&value)?),
             None => Ok(Revision::ZERO),
+        }
+    }
+
+    /// First position of the commit that has the answer for that key.
+    pub(crate) fn answer(&self, key: Digest) -> Result<Option<Position>, ReadError> {
+        match self.get(&keys::answer::key(key))? {
+            Some(value) => Ok(Some(keys::answer::decode(&value)?)),
+            None => Ok(None),
         }
     }
 

@@ -73,6 +73,17 @@ impl Work {
         node.graph_from = Some(from);
     }
 
+    /// Nothing is said of the task, as at first.
+    pub(crate) fn clear_graph(&mut self, id: NodeId) {
+        let node = self.at_mut(id);
+        (node.graph, node.graph_from) = (TaskGraph::default(), None);
+    }
+
+    /// Nobody waits for it, as far as is known.
+    pub(crate) fn forget_waiting(&mut self, id: NodeId) {
+        self.at_mut(id).waiting_depths.clear();
+    }
+
     /// Tells the neighbours of a task where it stands now.
     pub(crate) fn standing_changed(
         &mut self,

@@ -611,6 +611,27 @@ proptest! {
         }
     }
 
+    /// What is folded in and taken back again leaves no trace, in whatever state it was done.
+    #[test]
+    fn what_is_taken_back_was_never_there(
+        steps in prop::collection::vec((step(), prop::collection::vec(step(), 0..6)), 1..50),
+    ) {
+        let mut world = World::new();
+        let mut twin = Twin { work: Work::new(), rows: BTreeMap::new() };
+        for (step, aside) in steps {
+            let now = world.now;
+            let aside = aside.into_iter().filter_map(|step| world.command(step)).collect();
+            world.now = now;
+            world.detour(aside);
+            let Some(command) = world.command(step) else { continue };
+            twin.agrees(&world, &command);
+            let first = world.log.len();
+            let _ = world.run(command);
+            twin.follow(&world, first);
+            assert_tables_follow(&world);
+        }
+    }
+
     #[test]
     fn the_order_of_keys_is_the_order_of_scores(
         a in (-5..=5_i8, 0..50_u32, 0..100_000_000_i64),

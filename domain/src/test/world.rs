@@ -68,21 +68,31 @@ impl World {
         Ok(self.work.answer(decision.pending, &self.log[first..]))
     }
 
+    /// Decides commands and folds their events in one after another, as the members of an atomic group, and
+    /// takes it all back. Gives how many events that were.
+    pub(super) fn detour(&mut self, commands: Vec<Command>) -> usize {
+        let mut revisions = self.revisions.clone();
+        let mut position = self.log.len() as u64;
+        let mut changes = Vec::new();
+        for command in commands {
+            self.seed += 1 << 40;
+            let context =
+                Context { now: self.now, seed: EventId(self.seed), metadata: "{}".into(), actor: None };
+            let Ok(decision) = self.work.decide(&context, command) else { continue };
+            for (new, k) in decision.events.into_iter().zip(1 << 16..) {
+                position += 1;
+                let event = event(position, context.seed.plus(k), new, context.now, &mut revisions);
+                self.work.evolve(&event, &mut changes);
+            }
+        }
+        self.work.undo(&changes);
+        (position - self.log.len() as u64) as usize
+    }
+
     /// Commits one event and folds it in.
     pub(super) fn append(&mut self, id: EventId, new: NewEvent) {
-        let revision = self.revisions.entry(new.stream.clone()).or_default();
-        *revision += 1;
-        let event = Event {
-            position: Position(self.log.len() as u64 + 1),
-            id,
-            stream: new.stream,
-            revision: Revision(*revision),
-            kind: new.kind,
-            time: new.time.unwrap_or(self.now),
-            data: new.data,
-            metadata: new.metadata,
-            tags: new.tags,
-        };
+        let position = self.log.len() as u64 + 1;
+        let event = event(position, id, new, self.now, &mut self.revisions);
         let mut changes = Vec::new();
         self.work.evolve(&event, &mut changes);
         self.log.push(event);
@@ -218,6 +228,29 @@ pub(super) fn note(
         assert_eq!(before, change.before, "before of {place:?}");
     }
     touched.into_iter().collect()
+}
+
+/// An event of the log.
+fn event(
+    position: u64,
+    id: EventId,
+    new: NewEvent,
+    now: Timestamp,
+    revisions: &mut FxHashMap<Text, u64>,
+) -> Event {
+    let revision = revisions.entry(new.stream.clone()).or_default();
+    *revision += 1;
+    Event {
+        position: Position(position),
+        id,
+        stream: new.stream,
+        revision: Revision(*revision),
+        kind: new.kind,
+        time: new.time.unwrap_or(now),
+        data: new.data,
+        metadata: new.metadata,
+        tags: new.tags,
+    }
 }
 
 fn line(event: &Event) -> String {

@@ -106,6 +106,7 @@ fn what_waits_is_bounded() {
             time: event.time,
             events: vec![event.clone(); events],
             changes: Vec::new(),
+            answers: Vec::new(),
             next_deadline: None,
         }));
     };

@@ -41,6 +41,7 @@ pub(super) fn steps(fixture: &Fixture) -> Vec<Step> {
             time: event.time,
             events: Vec::new(),
             changes: changes.clone(),
+            answers: Vec::new(),
             next_deadline: None,
         });
         Step { event, changes, after: current.clone() }

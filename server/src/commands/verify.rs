@@ -87,6 +87,7 @@ fn finding(finding: &Finding) -> Value {
         Place::StreamHead { stream } | Place::StreamIndex { stream, .. } => put("stream", (**stream).into()),
         Place::TagIndex { tag, .. } => put("tag", (**tag).into()),
         Place::EventIdIndex { id } => put("event_id", id.to_string().into()),
+        Place::AnswerIndex { key } => put("answer", key.to_string().into()),
         Place::Row { table, key } | Place::Version { table, key, .. } => {
             put("table", name(*table).into());
             put("key", (**key).into())

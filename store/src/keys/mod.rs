@@ -5,6 +5,7 @@
 //! together, in order of revision, position or key. A name that is followed by a number comes behind its
 //! length, so that no name's keys lie within another's.
 
+pub(crate) mod answer;
 pub(crate) mod checkpoint;
 pub(crate) mod event_id;
 pub(crate) mod history;
@@ -29,6 +30,7 @@ pub(crate) enum Kind {
     EventId = 5,
     Row = 6,
     History = 7,
+    Answer = 8,
 }
 
 /// First byte of every value. A value of another format is damage: what the formats of the derived

@@ -4,7 +4,7 @@ use crate::disk::{Disk, Records};
 use crate::recent::Recent;
 use crate::record::Record;
 use crate::texts::Texts;
-use crate::{Commit, Damage, Direction, Event, Position, ReadError, Timestamp};
+use crate::{Answered, Commit, Damage, Digest, Direction, Event, Position, ReadError, Timestamp};
 use fjall::Slice;
 use std::sync::Arc;
 
@@ -41,6 +41,28 @@ impl<R> Fetch<R> {
             Last::Record(record) => Ok(record.time(position)?),
             Last::Nothing => Err(missing(position).into()),
         }
+    }
+
+    /// The answer for a key that is kept in the commit which begins at `first`, and the time of that commit.
+    pub(crate) fn answered(
+        &mut self,
+        first: Position,
+        key: Digest,
+    ) -> Result<(Timestamp, Answered), ReadError> {
+        self.find(first)?;
+        let (time, answers) = match &self.last {
+            Last::Commit(commit) => (commit.time, commit.answers.clone()),
+            Last::Record(record) => (record.time(record.last())?, record.answers()?),
+            Last::Nothing => return Err(missing(first).into()),
+        };
+        // A key that was used again in the same commit has its last answer.
+        let answered = answers.into_iter().rfind(|answered| answered.key == key);
+        let answered = answered.ok_or_else(|| Damage {
+            what: "answer index",
+            position: first,
+            why: "the commit has no answer for the key".into(),
+        })?;
+        Ok((time, answered))
     }
 
     /// The same as [`Fetch::event`], for positions that follow one another: records come from `walk`, which

@@ -3,13 +3,14 @@
 //!
 //! A head with an offset table, then the header of each event, then the data of each event. So one event is
 //! decoded without the others, and the chain hash covers headers only: data is in it through its own hash.
+//! Answers that are kept for requests made again stand behind the data; they are no part of the chain.
 
 #[cfg(test)]
 mod test;
 
 use crate::codec::{Cursor, Short, put_long, put_short};
 use crate::texts::Texts;
-use crate::{Damage, Event, EventId, Position, Revision, Text, Timestamp};
+use crate::{Answered, Damage, Digest, Event, EventId, Position, Revision, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -24,6 +25,12 @@ const FIXED_BYTES: usize = 1 + 1 + 4 + 8 + 4 + 4 + 32 + 32;
 const ENTRY_BYTES: usize = 4 + 4 + 8;
 /// Bytes of the checksum that ends the head.
 const CHECKSUM_BYTES: usize = 8;
+/// Flag of a record that has answers behind the data.
+const HAS_ANSWERS: u8 = 1;
+
+/// What a commit record takes of an answer besides its bytes.
+pub(crate) const ANSWER_BYTES: usize = 16 + 16 + 4;
+
 /// Where an event's header has its time.
 const TIME_AT: Range<usize> = 24..32;
 
@@ -85,7 +92,7 @@ pub(crate) struct Encoded {
 ///
 /// # Panics
 /// When there are no events, or more bytes than the writer's bounds allow.
-pub(crate) fn encode(previous: Chain, events: &[Event]) -> Encoded {
+pub(crate) fn encode(previous: Chain, events: &[Event], answers: &[Answered]) -> Encoded {
     let first = events.first().expect("a commit has events").position;
     let count = u32::try_from(events.len()).expect("a commit's events are bounded by the writer");
 
@@ -106,7 +113,7 @@ pub(crate) fn encode(previous: Chain, events: &[Event]) -> Encoded {
     let total = FIXED_BYTES + table.len() + CHECKSUM_BYTES + headers.len() + data_end;
     let mut bytes = Vec::with_capacity(total);
     bytes.push(FORMAT);
-    bytes.push(0);
+    bytes.push(if answers.is_empty() { 0 } else { HAS_ANSWERS });
     bytes.extend_from_slice(&count.to_be_bytes());
     bytes.extend_from_slice(&first.0.to_be_bytes());
     bytes.extend_from_slice(&length(headers.len()).to_be_bytes());
@@ -121,7 +128,22 @@ pub(crate) fn encode(previous: Chain, events: &[Event]) -> Encoded {
         bytes.extend_from_slice(event.data.as_bytes());
     }
     debug_assert_eq!(bytes.len(), total);
+    if !answers.is_empty() {
+        encode_answers(&mut bytes, answers);
+    }
     Encoded { bytes, chain }
+}
+
+fn encode_answers(out: &mut Vec<u8>, answers: &[Answered]) {
+    let start = out.len();
+    out.extend_from_slice(&length(answers.len()).to_be_bytes());
+    for Answered { key, request, answer } in answers {
+        out.extend_from_slice(&key.0);
+        out.extend_from_slice(&request.0);
+        put_long(out, answer);
+    }
+    let checksum = xxh3_64(&out[start..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
 }
 
 fn length(bytes: usize) -> u32 {
@@ -160,6 +182,7 @@ pub(crate) struct Record<B> {
     count: u32,
     headers_at: usize,
     data_at: usize,
+    answers_at: usize,
     previous: Chain,
     chain: Chain,
 }
@@ -183,7 +206,7 @@ impl<B: AsRef<[u8]>> Record<B> {
         })();
         let (format, flags, count, first, headers_bytes, data_bytes, previous, chain) =
             head.map_err(|Short| damaged("the head is cut short"))?;
-        if format != FORMAT || flags != 0 {
+        if format != FORMAT || flags & !HAS_ANSWERS != 0 {
             return Err(damaged("the format is not known"));
         }
         let headers_at = (count as usize)
@@ -202,10 +225,16 @@ impl<B: AsRef<[u8]>> Record<B> {
             return Err(damaged("it has no place in the log"));
         }
         let data_at = headers_at + headers_bytes;
-        if data_at.checked_add(data_bytes) != Some(all.len()) {
+        let answers_at = data_at + data_bytes;
+        let fits = match flags {
+            0 => answers_at == all.len(),
+            // Their own checksum tells whether they are whole.
+            _ => answers_at < all.len(),
+        };
+        if !fits {
             return Err(damaged("its length does not fit"));
         }
-        let record = Self { bytes, first, count, headers_at, data_at, previous, chain };
+        let record = Self { bytes, first, count, headers_at, data_at, answers_at, previous, chain };
         let (header, data) = record.ends(count - 1);
         if (header, data) != (headers_bytes, data_bytes) {
             return Err(damaged("the offset table does not fit"));
@@ -255,6 +284,25 @@ impl<B: AsRef<[u8]>> Record<B> {
         })
     }
 
+    /// The answers that are kept in it.
+    pub(crate) fn answers(&self) -> Result<Vec<Answered>, Damage> {
+        let bytes = &self.bytes.as_ref()[self.answers_at..];
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let damaged = || damage(self.first, "the answers kept in it are not what was written");
+        let (bytes, checksum) = bytes.split_last_chunk().ok_or_else(damaged)?;
+        if u64::from_be_bytes(*checksum) != xxh3_64(bytes) {
+            return Err(damaged());
+        }
+        let mut cursor = Cursor(bytes);
+        let answers = (|| {
+            let count = cursor.u32()?;
+            (0..count).map(|_| answer(&mut cursor)).collect::<Result<Vec<_>, Short>>()
+        })();
+        answers.ok().filter(|_| cursor.rest().is_empty()).ok_or_else(damaged)
+    }
+
     /// The time of the event at `position`, which must lie in the record.
     pub(crate) fn time(&self, position: Position) -> Result<Timestamp, Damage> {
         let (header, _) = self.parts(position)?;
@@ -282,7 +330,7 @@ impl<B: AsRef<[u8]>> Record<B> {
         let (header_end, data_end) = self.ends(index);
         let bytes = self.bytes.as_ref();
         let header = bytes[..self.data_at].get(self.headers_at + header_start..self.headers_at + header_end);
-        let data = bytes.get(self.data_at + data_start..self.data_at + data_end);
+        let data = bytes[..self.answers_at].get(self.data_at + data_start..self.data_at + data_end);
         let (Some(header), Some(data)) = (header, data) else {
             return Err(damage(position, "the offset table does not fit"));
         };
@@ -308,6 +356,11 @@ impl<B: AsRef<[u8]>> Record<B> {
         let mut entry = self.entry(index);
         entry.take(8).and_then(|_| entry.u64()).expect("the table was measured in parse")
     }
+}
+
+fn answer(cursor: &mut Cursor<'_>) -> Result<Answered, Short> {
+    let (key, request) = (Digest(cursor.array()?), Digest(cursor.array()?));
+    Ok(Answered { key, request, answer: cursor.long_slice()?.into() })
 }
 
 fn damage(position: Position, why: &str) -> Damage {

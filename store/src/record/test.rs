@@ -26,7 +26,7 @@ fn decode(bytes: &[u8], key: Position) -> Result<Vec<Event>, Damage> {
 #[test]
 fn frozen_fixture() {
     let events = [event(7, r#"{"a":1}"#), event(8, "null")];
-    let encoded = encode(Chain([0xAB; 32]), &events);
+    let encoded = encode(Chain([0xAB; 32]), &events, &[]);
     let hex: String = encoded.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, include_str!("format-1.hex").split_whitespace().collect::<String>());
     assert_eq!(decode(&encoded.bytes, Position(7)).unwrap(), events);
@@ -34,7 +34,7 @@ fn frozen_fixture() {
 
 #[test]
 fn refuses_other_formats_keys_and_chains() {
-    let encoded = encode(Chain::START, &[event(7, "{}")]);
+    let encoded = encode(Chain::START, &[event(7, "{}")], &[]);
     assert!(Record::parse(Position(8), &encoded.bytes).is_err());
     let record = Record::parse(Position(7), &encoded.bytes).unwrap();
     assert_eq!(record.chain(), encoded.chain);
@@ -48,7 +48,7 @@ fn refuses_other_formats_keys_and_chains() {
 /// Data may be blanked out: the chain stays whole, and the event says that it is not what it was.
 #[test]
 fn chain_does_not_cover_data_itself() {
-    let encoded = encode(Chain::START, &[event(1, "secret")]);
+    let encoded = encode(Chain::START, &[event(1, "secret")], &[]);
     let mut bytes = encoded.bytes;
     let at = bytes.len() - "secret".len();
     bytes[at..].fill(b'x');
@@ -88,15 +88,27 @@ prop_compose! {
     }
 }
 
+fn any_answers() -> impl Strategy<Value = Vec<Answered>> {
+    let answer = (any::<[u8; 16]>(), any::<[u8; 16]>(), vec(any::<u8>(), 0..40));
+    let answer = answer.prop_map(|(key, request, answer)| Answered {
+        key: Digest(key),
+        request: Digest(request),
+        answer: answer.into(),
+    });
+    vec(answer, 0..3)
+}
+
 proptest! {
     #[test]
-    fn round_trip(events in any_commit(), previous: [u8; 32]) {
-        let encoded = encode(Chain(previous), &events);
+    fn round_trip(events in any_commit(), answers in any_answers(), previous: [u8; 32]) {
+        let encoded = encode(Chain(previous), &events, &answers);
         let first = events[0].position;
         prop_assert_eq!(&decode(&encoded.bytes, first).unwrap(), &events);
         let record = Record::parse(first, &encoded.bytes).unwrap();
         record.verify_chain(Chain(previous)).unwrap();
         prop_assert_eq!(record.last(), events[events.len() - 1].position);
+        prop_assert_eq!(&record.answers().unwrap(), &answers);
+        prop_assert_eq!(record.chain(), encode(Chain(previous), &events, &[]).chain);
         for event in &events {
             prop_assert_eq!(record.time(event.position).unwrap(), event.time);
         }
@@ -104,11 +116,17 @@ proptest! {
 
     /// Whatever byte is changed, no wrong event comes out and nothing panics.
     #[test]
-    fn any_flipped_byte_is_found(events in any_commit(), at: prop::sample::Index, flip in 1..=255_u8) {
-        let mut bytes = encode(Chain::START, &events).bytes;
+    fn any_flipped_byte_is_found(
+        events in any_commit(),
+        answers in any_answers(),
+        at: prop::sample::Index,
+        flip in 1..=255_u8,
+    ) {
+        let mut bytes = encode(Chain::START, &events, &answers).bytes;
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
-        prop_assert!(decode(&bytes, events[0].position).is_err());
+        let answered = || Record::parse(events[0].position, &bytes)?.answers();
+        prop_assert!(decode(&bytes, events[0].position).is_err() || answered().is_err());
         if let Ok(record) = Record::parse(events[0].position, &bytes) {
             for event in &events {
                 if let Ok(decoded) = record.event(event.position, &mut Texts::new()) {
@@ -119,9 +137,11 @@ proptest! {
     }
 
     #[test]
-    fn any_cut_is_found(events in any_commit(), at: prop::sample::Index) {
-        let bytes = encode(Chain::START, &events).bytes;
-        prop_assert!(decode(&bytes[..at.index(bytes.len())], events[0].position).is_err());
+    fn any_cut_is_found(events in any_commit(), answers in any_answers(), at: prop::sample::Index) {
+        let bytes = encode(Chain::START, &events, &answers).bytes;
+        let cut = &bytes[..at.index(bytes.len())];
+        let answered = || Record::parse(events[0].position, cut)?.answers();
+        prop_assert!(decode(cut, events[0].position).is_err() || answered().is_err());
     }
 
     #[test]

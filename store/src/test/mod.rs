@@ -4,6 +4,7 @@ mod beside;
 mod concurrent;
 mod condition;
 mod fails;
+mod group;
 mod like_a_vec;
 mod opening;
 mod power_cut;

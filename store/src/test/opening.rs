@@ -146,7 +146,7 @@ fn a_log_that_does_not_verify_is_refused() {
         let mut event = store.reader().event(Position(20)).unwrap().unwrap();
         drop(store);
         event.position = Position(first);
-        let mut bytes = record::encode(previous.unwrap_or(Chain::START), &[event]).bytes;
+        let mut bytes = record::encode(previous.unwrap_or(Chain::START), &[event], &[]).bytes;
         bytes.truncate(bytes.len() - cut);
         set_record(dir.path(), Position(first), bytes);
         match refusal(dir.path()) {

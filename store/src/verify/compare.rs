@@ -59,6 +59,7 @@ fn position(key: &[u8], value: &[u8]) -> Option<Position> {
         kind if kind == Kind::Tag as u8 => keys::tag::decode(key).ok(),
         kind if kind == Kind::Stream as u8 => keys::stream::decode(value).ok(),
         kind if kind == Kind::EventId as u8 => keys::event_id::decode(value).ok(),
+        kind if kind == Kind::Answer as u8 => keys::answer::decode(value).ok(),
         _ => stamp(key, value).map(|stamp| stamp.position),
     }
 }

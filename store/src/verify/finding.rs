@@ -2,7 +2,7 @@
 
 use crate::codec::Cursor;
 use crate::keys::{self, Kind};
-use crate::{EventId, Position, Revision, TableId, Text};
+use crate::{Digest, EventId, Position, Revision, TableId, Text};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -42,6 +42,8 @@ pub enum Place {
     TagIndex { tag: Text, position: Position },
     /// The index entry of an event's id.
     EventIdIndex { id: EventId },
+    /// The index entry of an answer that is kept.
+    AnswerIndex { key: Digest },
     /// A row as it is.
     Row { table: TableId, key: Text },
     /// A version of a row that has ended.
@@ -91,6 +93,10 @@ impl Place {
                 let id = EventId(cursor.u128().ok()?);
                 whole(cursor, Self::EventIdIndex { id })
             }
+            kind if kind == Kind::Answer as u8 => {
+                let key = Digest(cursor.array().ok()?);
+                whole(cursor, Self::AnswerIndex { key })
+            }
             kind if kind == Kind::Row as u8 => {
                 let (table, key) = keys::row::decode_key(key).ok()?;
                 Some(Self::Row { table, key })
@@ -119,6 +125,7 @@ impl fmt::Display for Place {
             }
             Self::TagIndex { tag, position } => write!(f, "index of tag {tag} at position {position}"),
             Self::EventIdIndex { id } => write!(f, "index of event id {id}"),
+            Self::AnswerIndex { key } => write!(f, "index of kept answer {key}"),
             Self::Row { table, key } => write!(f, "row {key} of table {table}"),
             Self::Version { table, key, ended } => {
                 write!(f, "version of row {key} of table {table} that ended at position {ended}")

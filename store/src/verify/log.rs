@@ -2,7 +2,7 @@
 
 use super::finding::{Findings, Place};
 use crate::record::{Chain, Record};
-use crate::refold;
+use crate::refold::{self, Contents};
 use crate::texts::Texts;
 use crate::{Event, Head, Position, Revision, Text};
 use fjall::Slice;
@@ -37,13 +37,13 @@ impl Log {
         }
     }
 
-    /// Takes in the next record. Gives its events when they and everything before them are as they should be.
+    /// Takes in the next record. Gives its contents when they and everything before them are as they should be.
     pub(super) fn record(
         &mut self,
         first: Position,
         bytes: Slice,
         findings: &mut Findings,
-    ) -> Option<Vec<Event>> {
+    ) -> Option<Contents> {
         let before = findings.count;
         self.records += 1;
         let expected = self.head.position.next();
@@ -52,12 +52,12 @@ impl Log {
                 format!("the log should go on at position {expected}, the next record begins at {first}");
             findings.add(Place::Log, Some(expected), why);
         }
-        let events = self.parse(first, bytes, findings);
+        let contents = self.parse(first, bytes, findings);
         self.sound &= findings.count == before;
-        if self.sound { events } else { None }
+        if self.sound { contents } else { None }
     }
 
-    fn parse(&mut self, first: Position, bytes: Slice, findings: &mut Findings) -> Option<Vec<Event>> {
+    fn parse(&mut self, first: Position, bytes: Slice, findings: &mut Findings) -> Option<Contents> {
         let record = match Record::parse(first, bytes) {
             Ok(record) => record,
             Err(damage) => {
@@ -80,10 +80,10 @@ impl Log {
                 findings.add(Place::Event { position }, Some(position), &*damage.why);
             }
         }
-        match refold::events(&record, &mut self.texts) {
-            Ok(events) => {
-                events.iter().for_each(|event| self.follow(event, findings));
-                Some(events)
+        match refold::contents(&record, &mut self.texts) {
+            Ok(contents) => {
+                contents.events.iter().for_each(|event| self.follow(event, findings));
+                Some(contents)
             }
             Err(damage) => {
                 let position = damage.position;

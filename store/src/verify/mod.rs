@@ -328,12 +328,12 @@ impl Check<'_> {
                     return Ok(refold.abandon());
                 }
             };
-            let events = log.record(first, bytes, &mut self.findings);
+            let contents = log.record(first, bytes, &mut self.findings);
             if self.expect == Some(log.chain) {
                 expected_at = Some(log.head.position);
             }
-            if let Some(events) = events {
-                refold.fold(events, log.chain)?;
+            if let Some(contents) = contents {
+                refold.fold(contents, log.chain)?;
                 self.compare_at(&log, &refold, &mut kept)?;
             }
             self.report.records = log.records;
@@ -422,7 +422,7 @@ impl Check<'_> {
         for entry in refold.disk().records(Position::ZERO, Position(u64::MAX), Direction::Forward) {
             let (first, bytes) = entry?;
             let record = Record::parse(first, bytes).map_err(OpenError::Damaged)?;
-            for event in crate::refold::events(&record, &mut texts).map_err(OpenError::Damaged)? {
+            for event in crate::refold::contents(&record, &mut texts).map_err(OpenError::Damaged)?.events {
                 let position = event.position;
                 let last = view.position_of(event.id)?;
                 if let Some(last) = last.filter(|last| *last != position) {

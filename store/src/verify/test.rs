@@ -278,7 +278,7 @@ fn a_log_that_breaks_its_rules_is_named() {
         let dir = closed();
         let (_, at) = check(dir.path()).head.unwrap();
         let first = event.position;
-        set_record(dir.path(), first, record::encode(chain.unwrap_or(at), &[event]).bytes);
+        set_record(dir.path(), first, record::encode(chain.unwrap_or(at), &[event], &[]).bytes);
         found(&check(dir.path()))
     };
     let position = last.position.next();
@@ -310,7 +310,7 @@ fn a_log_that_breaks_its_rules_is_named() {
     let (_, at) = check(dir.path()).head.unwrap();
     let events = log_of(dir.path());
     let twin = Event { id: events[3].id, ..next(|_| {}) };
-    set_record(dir.path(), position, record::encode(at, &[twin]).bytes);
+    set_record(dir.path(), position, record::encode(at, &[twin], &[]).bytes);
     finds(
         dir.path(),
         &[&format!(

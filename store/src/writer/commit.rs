@@ -26,7 +26,7 @@ impl<D: Decider> Writer<D> {
             return Err(why);
         }
         let mut chain = self.chain.lock();
-        let encoded = record::encode(*chain, &commit.events);
+        let encoded = record::encode(*chain, &commit.events, &commit.answers);
         self.disk.commit(commit.first, encoded.bytes)?;
         *chain = encoded.chain;
         self.recent.push(&commit, bytes);

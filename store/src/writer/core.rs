@@ -5,9 +5,9 @@ use crate::read::Fetch;
 use crate::record::EVENT_BYTES;
 use crate::view::View;
 use crate::{
-    AppendError, Commit, Context, Decider, Done, Event, EventId, ExecuteError, Head, KIND_BYTES_MAX,
-    MODEL_IDS_MAX, NewEvent, Options, Position, ReadError, Revision, STREAM_BYTES_MAX, TAG_BYTES_MAX,
-    TAGS_MAX, Text, Timestamp,
+    Answered, AppendError, Commit, Context, Decider, Done, Event, EventId, ExecuteError, Head,
+    KIND_BYTES_MAX, MODEL_IDS_MAX, NewEvent, Options, Position, ReadError, Revision, STREAM_BYTES_MAX,
+    TAG_BYTES_MAX, TAGS_MAX, Text, Timestamp,
 };
 use quick_cache::unsync::Cache;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -18,10 +18,12 @@ pub(crate) struct Core<D: Decider> {
     pub(crate) decider: D,
     pub(crate) head: Head,
     pub(crate) drain: Drain<D::Row>,
+    /// The latest time of what was decided and taken back: the model has seen it pass.
+    seen: Timestamp,
     /// The commit before the drain, while it is not known to be in what [`Durable`] shows.
     in_flight: Option<InFlight<D::Row>>,
     revisions: Cache<Text, Revision>,
-    request_bytes_max: usize,
+    pub(super) request_bytes_max: usize,
 }
 
 /// A commit on its way to the disk, and what is asked of it meanwhile.
@@ -29,6 +31,13 @@ struct InFlight<R> {
     commit: Arc<Commit<R>>,
     revisions: FxHashMap<Text, Revision>,
     ids: FxHashMap<EventId, Position>,
+}
+
+/// A point of the drain that can be gone back to.
+pub(super) struct Mark {
+    pub(super) head: Head,
+    events: usize,
+    changes: usize,
 }
 
 /// A drain made ready to be written.
@@ -73,6 +82,7 @@ impl<D: Decider> Core<D> {
             decider,
             head,
             drain: Drain::default(),
+            seen: Timestamp::default(),
             in_flight: None,
             revisions: Cache::new(options.revision_cache_streams),
             request_bytes_max: options.request_bytes_max,
@@ -90,7 +100,7 @@ impl<D: Decider> Core<D> {
         mut context: Context,
         command: D::Command,
     ) -> Result<Result<Done<D::Outcome>, ExecuteError<D::Rejection>>, Arc<str>> {
-        context.now = context.now.max(self.head.time);
+        context.now = self.now(&context);
         let decision = match self.decider.decide(&context, command) {
             Ok(decision) => decision,
             Err(rejection) => return Ok(Err(ExecuteError::Rejected(rejection))),
@@ -126,16 +136,40 @@ impl<D: Decider> Core<D> {
         Ok(())
     }
 
+    /// The moment a request is decided at. It never runs back, whatever the clock does.
+    fn now(&self, context: &Context) -> Timestamp {
+        context.now.max(self.head.time).max(self.seen)
+    }
+
+    /// Where the drain stands.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { head: self.head, events: self.drain.events.len(), changes: self.drain.changes.len() }
+    }
+
+    /// Takes back everything since, as if it had never been decided.
+    pub(super) fn rewind(&mut self, mark: &Mark) {
+        self.decider.undo(&self.drain.changes[mark.changes..]);
+        self.drain.truncate(mark.events, mark.changes);
+        self.seen = self.seen.max(self.head.time);
+        self.head = mark.head;
+    }
+
+    /// Answers kept with the commit in flight.
+    pub(super) fn in_flight_answers(&self) -> impl Iterator<Item = &Answered> {
+        self.in_flight.iter().flat_map(|in_flight| &in_flight.commit.answers)
+    }
+
     /// Makes a commit of what was gathered, if anything was. It is in flight from now on; the one before has
     /// [landed](Self::landed).
     pub(crate) fn take_commit(&mut self) -> Option<Taken<D::Row>> {
-        let Drain { events, changes, bytes, revisions, ids } = std::mem::take(&mut self.drain);
+        let Drain { events, changes, answers, bytes, revisions, ids } = std::mem::take(&mut self.drain);
         let commit = Arc::new(Commit {
             first: events.first()?.position,
             last: self.head.position,
             time: self.head.time,
             events,
             changes,
+            answers,
             next_deadline: self.decider.next_deadline(),
         });
         debug_assert!(self.in_flight.is_none(), "two commits are in flight");
@@ -157,7 +191,7 @@ impl<D: Decider> Core<D> {
         context: &Context,
         new: Vec<NewEvent>,
     ) -> Result<Vec<Event>, Stop> {
-        let now = context.now.max(self.head.time);
+        let now = self.now(context);
         let mut last = self.head;
         let mut bytes = 0;
         let mut revisions = FxHashMap::<Text, Revision>::default();

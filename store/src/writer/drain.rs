@@ -1,6 +1,8 @@
 //! What one commit gathers.
 
-use crate::{Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, StoredRow, Text, record};
+use crate::{
+    Answered, Event, EventId, Position, ROW_KEY_BYTES_MAX, Revision, RowChange, StoredRow, Text, record,
+};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -8,7 +10,9 @@ use std::sync::Arc;
 pub(crate) struct Drain<R> {
     pub(crate) events: Vec<Event>,
     pub(crate) changes: Vec<RowChange<R>>,
-    /// What the events take in the record.
+    /// Answers to keep.
+    pub(crate) answers: Vec<Answered>,
+    /// What the events and answers take in the record.
     pub(crate) bytes: usize,
     /// Streams written to, and where they are now.
     pub(crate) revisions: FxHashMap<Text, Revision>,
@@ -21,6 +25,7 @@ impl<R> Default for Drain<R> {
         Self {
             events: Vec::new(),
             changes: Vec::new(),
+            answers: Vec::new(),
             bytes: 0,
             revisions: FxHashMap::default(),
             ids: FxHashMap::default(),
@@ -47,6 +52,24 @@ impl<R: StoredRow> Drain<R> {
         self.ids.insert(event.id, event.position);
         self.events.push(event);
         Ok(())
+    }
+
+    /// Takes in an answer.
+    pub(crate) fn answer(&mut self, answered: Answered) {
+        self.bytes += record::ANSWER_BYTES + answered.answer.len();
+        self.answers.push(answered);
+    }
+
+    /// Lets go of everything but the first `events` and `changes`. (What came since has no answers: they are
+    /// taken in when nothing can be taken back any more.)
+    pub(crate) fn truncate(&mut self, events: usize, changes: usize) {
+        for event in self.events.drain(events..) {
+            self.bytes -= event_bytes(&event);
+            self.ids.remove(&event.id);
+        }
+        self.changes.truncate(changes);
+        self.revisions.clear();
+        self.revisions.extend(self.events.iter().map(|event| (Text::clone(&event.stream), event.revision)));
     }
 
     /// The event at a position of this drain.

@@ -8,7 +8,13 @@ use std::borrow::Cow;
 /// Everything a commit means: a function of its events and changes alone, so that it can be worked out while
 /// the record is on its way to the disk.
 pub(crate) fn layer<R: StoredRow>(commit: &Commit<R>) -> Layer {
-    Layer::joined(index(&commit.events), rows(&commit.changes))
+    let answers = commit
+        .answers
+        .iter()
+        .map(|answered| (keys::answer::key(answered.key), Some(keys::answer::encode(commit.first))));
+    let mut rows = rows(&commit.changes);
+    rows.extend(answers);
+    Layer::joined(index(&commit.events), Layer::new(rows))
 }
 
 /// What the events mean: where each is found.
@@ -47,7 +53,7 @@ fn index(events: &[Event]) -> Layer {
 }
 
 /// What the changes mean: rows as they are now, and versions that ended.
-fn rows<R: StoredRow>(changes: &[RowChange<R>]) -> Layer {
+fn rows<R: StoredRow>(changes: &[RowChange<R>]) -> Vec<Entry> {
     let mut rows = FxHashMap::default();
     let mut entries = Vec::with_capacity(2 * changes.len());
     for change in changes {
@@ -62,7 +68,7 @@ fn rows<R: StoredRow>(changes: &[RowChange<R>]) -> Layer {
         let row = after.as_ref().map(|row| keys::row::encode(at, row));
         (keys::row::key(*table, key), row)
     }));
-    Layer::new(entries)
+    entries
 }
 
 /// About what the index takes of an event: its place in its stream, its id, its type and some tags.

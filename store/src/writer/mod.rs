@@ -14,6 +14,7 @@ mod append;
 mod commit;
 mod core;
 mod drain;
+mod group;
 mod layer;
 mod queue;
 mod request;
@@ -21,7 +22,7 @@ mod request;
 pub(crate) use self::core::{Core, Taken};
 pub(crate) use self::layer::layer;
 pub(crate) use queue::{Refused, Role};
-pub(crate) use request::{AppendResult, CommandResult, Request};
+pub(crate) use request::{AppendResult, CommandResult, GroupResult, Request};
 
 use self::core::Durable;
 use self::queue::Queue;
@@ -223,6 +224,13 @@ impl<D: Decider> Writer<D> {
                 answers.push(Answer::Append(reply, None));
                 let result = core.append(durable, &context, append, condition)?;
                 if let Some(Answer::Append(_, answer)) = answers.last_mut() {
+                    *answer = Some(result);
+                }
+            }
+            Request::Group { group, reply } => {
+                answers.push(Answer::Group(reply, None));
+                let result = core.group(durable, group)?;
+                if let Some(Answer::Group(_, answer)) = answers.last_mut() {
                     *answer = Some(result);
                 }
             }

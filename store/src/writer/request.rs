@@ -1,6 +1,8 @@
 //! What waits for the writer, and where its answer goes.
 
-use crate::{Append, AppendError, Appended, Condition, Context, Decider, Done, ExecuteError};
+use crate::{
+    Append, AppendError, Appended, Condition, Context, Decider, Done, ExecuteError, Group, GroupError, Told,
+};
 use tokio::sync::oneshot;
 
 /// What a command comes to.
@@ -8,6 +10,9 @@ pub(crate) type CommandResult<D> =
     Result<Done<<D as Decider>::Outcome>, ExecuteError<<D as Decider>::Rejection>>;
 /// What an append comes to.
 pub(crate) type AppendResult = Result<Appended, ExecuteError<AppendError>>;
+
+/// What a group comes to.
+pub(crate) type GroupResult<D> = Result<Told<D>, ExecuteError<GroupError<<D as Decider>::Rejection>>>;
 
 /// A request. Its sender, dropped unused, tells the caller that the writer has stopped.
 pub(crate) enum Request<D: Decider> {
@@ -22,12 +27,17 @@ pub(crate) enum Request<D: Decider> {
         condition: Option<Condition>,
         reply: oneshot::Sender<AppendResult>,
     },
+    Group {
+        group: Group<D>,
+        reply: oneshot::Sender<GroupResult<D>>,
+    },
 }
 
 /// A request that has been decided. It is sent when everything it was decided by is durable.
 pub(crate) enum Answer<D: Decider> {
     Command(oneshot::Sender<CommandResult<D>>, Option<CommandResult<D>>),
     Append(oneshot::Sender<AppendResult>, Option<AppendResult>),
+    Group(oneshot::Sender<GroupResult<D>>, Option<GroupResult<D>>),
 }
 
 impl<D: Decider> Answer<D> {
@@ -36,7 +46,8 @@ impl<D: Decider> Answer<D> {
         match self {
             Self::Command(reply, Some(result)) => drop(reply.send(result)),
             Self::Append(reply, Some(result)) => drop(reply.send(result)),
-            Self::Command(_, None) | Self::Append(_, None) => {}
+            Self::Group(reply, Some(result)) => drop(reply.send(result)),
+            Self::Command(_, None) | Self::Append(_, None) | Self::Group(_, None) => {}
         }
     }
 }

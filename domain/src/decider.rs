@@ -5,7 +5,10 @@ use crate::command::{Command, Outcome};
 use crate::rejection::Rejection;
 use crate::rows::Row;
 use crate::state::Work;
-use store::{Context, Decider, Decision, Event, RowChange, TableId, Text, Timestamp, Version};
+use store::{Context, Decider, Decision, Event, Position, RowChange, TableId, Text, Timestamp, Version};
+
+/// Version of `evolve` and of the bytes of rows: see [`Decider::fold_version`].
+const FOLD_VERSION: u32 = 1;
 
 impl Decider for Work {
     type Command = Command;
@@ -42,6 +45,14 @@ impl Decider for Work {
 
     fn restored(&mut self) {
         self.rows_are_in();
+    }
+
+    fn mark(&self, position: Position, metadata: &str) -> Option<Text> {
+        crate::merge::mark(self.skew(), position, metadata)
+    }
+
+    fn fold_version(&self) -> u32 {
+        FOLD_VERSION
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

@@ -3,19 +3,20 @@
 //! **Invariant**: total. Every event is accepted, whatever a command would say of it; what is not of the
 //! model, not in its stream or cannot be read changes nothing.
 
-mod agent;
-mod context;
+pub(crate) mod agent;
+pub(crate) mod context;
 mod lease;
-mod progress;
-mod relationship;
+pub(crate) mod progress;
+pub(crate) mod relationship;
 mod run;
-mod task;
+pub(crate) mod task;
 
 pub(crate) use run::ended as ended_run;
 pub(crate) use task::made as made_task;
 
 use crate::event::kind;
-use crate::rows::{Row, Table};
+use crate::merge::{Merged, Sum};
+use crate::rows::{Clock, Relationship, Row, Table};
 use crate::state::Work;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -25,6 +26,12 @@ use store::{Event, RowChange, Stamp, Text, Timestamp, Version};
 /// One event on its way into the state.
 pub(crate) struct Fold<'a> {
     event: &'a Event,
+    /// When it happened: the event's time, or for one of another node the time there.
+    time: Timestamp,
+    /// It is of another node.
+    merged: bool,
+    /// No event says what follows for tasks whose blockers it changes: the fold settles it.
+    pub(crate) settles_blocked: bool,
     changes: &'a mut Vec<RowChange<Row>>,
     /// Made when the first change is noted: most events of other people's streams change nothing.
     stamp: Option<Arc<Stamp>>,
@@ -55,10 +62,6 @@ impl Fold<'_> {
     /// A new version of a row.
     fn version<T>(&mut self, row: T) -> Version<Arc<T>> {
         Version { row: Arc::new(row), from: self.stamp() }
-    }
-
-    fn time(&self) -> Timestamp {
-        self.event.time
     }
 
     /// The event's data, if it can be read.
@@ -99,23 +102,27 @@ fn id(suffix: &str, known: &Text) -> Text {
 impl Work {
     pub(crate) fn fold(&mut self, event: &Event, changes: &mut Vec<RowChange<Row>>) {
         self.advance(event.time);
+        let fold = &mut Fold {
+            event,
+            time: event.time,
+            merged: false,
+            settles_blocked: false,
+            changes,
+            stamp: None,
+        };
+        if let Some(merged) = Merged::of(event)
+            && self.merged(&merged, fold)
+        {
+            return;
+        }
         let Some((prefix, suffix)) = event.stream.split_once('-') else { return };
-        let fold = &mut Fold { event, changes, stamp: None };
         // `None` from any of these: the event was odd and changed nothing.
         let _ = match (prefix, &*event.kind) {
-            ("task", kind::TASK_CREATED) => self.task_created(suffix, fold),
-            ("task", kind::TASK_UPDATED) => self.task_updated(suffix, fold),
-            ("task", kind::TASK_STATUS_CHANGED) => self.task_status_changed(suffix, fold),
-            ("task", kind::TASK_ARCHIVED) => self.task_archived(suffix, fold),
-            ("task", kind::TASK_RESTORED) => self.task_restored(suffix, fold),
-            ("relationship", kind::RELATIONSHIP_ADDED) => self.relationship_added(suffix, fold),
-            ("relationship", kind::RELATIONSHIP_REMOVED) => self.relationship_removed(suffix, fold),
-            ("progress", kind::PROGRESS_ITEM_ADDED) => self.progress_added(suffix, fold),
-            ("progress", kind::PROGRESS_ITEM_COMPLETED) => self.progress_completed(suffix, fold),
-            ("context", kind::CONTEXT_ADDED) => self.context_added(suffix, fold),
-            ("context", kind::CONTEXT_SUPERSEDED) => self.context_superseded(suffix, fold),
-            ("agent", kind::AGENT_REGISTERED) => self.agent_registered(suffix, fold),
-            ("agent", kind::AGENT_UPDATED) => self.agent_updated(suffix, fold),
+            ("task", _) => self.task_event(suffix, fold),
+            ("relationship", _) => self.relationship_event(suffix, fold),
+            ("progress", _) => self.progress_event(suffix, fold),
+            ("context", _) => self.context_event(suffix, fold),
+            ("agent", _) => self.agent_event(suffix, fold),
             ("lease", kind::LEASE_ACQUIRED) => self.lease_acquired(suffix, fold),
             ("lease", kind::LEASE_RENEWED) => self.lease_renewed(suffix, fold),
             ("lease", kind::LEASE_RELEASED | kind::LEASE_EXPIRED) => self.lease_ended(suffix, fold),
@@ -131,7 +138,52 @@ impl Work {
             _ => None,
         };
     }
+
+    /// An event of another node: its Lamport number counts here from now on. True when nothing is left to fold,
+    /// as what has become of the row was found out before the event was written.
+    fn merged(&mut self, merged: &Merged<'_>, fold: &mut Fold<'_>) -> bool {
+        (fold.time, fold.merged, fold.settles_blocked) = (merged.origin.time, true, true);
+        self.heard(merged.origin.lamport, fold);
+        let Some(merge) = merged.merge else { return false };
+        let (Ok(sum), Some((prefix, suffix))) =
+            (serde_json::from_str::<Sum>(merge.get()), fold.event.stream.split_once('-'))
+        else {
+            return true;
+        };
+        match (prefix, sum) {
+            ("task", Sum::Task(sum)) => self.task_sum(suffix, *sum, fold),
+            ("relationship", Sum::Gone) => self.relationship_is(suffix, None, fold),
+            ("relationship", Sum::Relationship(sum)) => {
+                let row = Relationship { id: suffix.into(), ..sum.into_row() };
+                self.relationship_is(suffix, Some(row), fold);
+            }
+            ("progress", Sum::Progress(sum)) => self.progress_sum(suffix, sum.into_row(), fold),
+            ("context", Sum::Context(sum)) => self.context_sum(suffix, sum.into_row(), fold),
+            ("agent", Sum::Agent(sum)) => self.agent_sum(suffix, sum.into_row(), fold),
+            _ => {}
+        }
+        true
+    }
+
+    /// Another node has counted so far: what is made here from now on counts on from there.
+    fn heard(&mut self, lamport: u64, fold: &mut Fold<'_>) {
+        let skew = lamport.saturating_sub(fold.event.position.0);
+        if skew > self.skew() {
+            let version = Version { row: Clock { skew }, from: fold.stamp() };
+            let before = self.clock.replace(version);
+            let before = before.map(|Version { row, from }| Version { row: Row::Clock(row), from });
+            fold.note(Table::Clock, CLOCK_KEY.into(), before, Some(Row::Clock(Clock { skew })));
+        }
+    }
+
+    /// How far the Lamport number of an event made here is ahead of its position.
+    pub(crate) fn skew(&self) -> u64 {
+        self.clock.as_ref().map_or(0, |version| version.row.skew)
+    }
 }
+
+/// Key of the one row of [`Table::Clock`].
+const CLOCK_KEY: &str = "skew";
 
 #[cfg(test)]
 mod test {

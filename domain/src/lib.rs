@@ -11,6 +11,7 @@ mod decide;
 mod decider;
 pub mod event;
 mod evolve;
+pub mod merge;
 pub mod offer;
 mod rejection;
 pub mod reserved;

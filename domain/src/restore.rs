@@ -38,6 +38,8 @@ impl Work {
             Row::Agent(row) => {
                 self.agents.insert(key.clone(), Version { row, from });
             }
+            Row::Conflict(row) => self.leave_out(Version { row, from }),
+            Row::Clock(row) => self.clock = Some(Version { row, from }),
             Row::Lease(row) => {
                 let node = self.intern(&row.task_id);
                 // One that has ended says how far the fences have come, and no more.

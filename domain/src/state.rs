@@ -7,14 +7,16 @@
 mod bits;
 mod graph;
 mod leases;
+mod left_out;
 mod links;
 mod ready;
 
 pub use graph::DEPTH_MAX;
 pub(crate) use graph::{Ripple, Standing};
+pub(crate) use left_out::LeftOut;
 pub(crate) use links::Side;
 
-use crate::rows::{Agent, Context, Lease, ProgressItem, Relationship, Run, Task, TaskGraph};
+use crate::rows::{Agent, Clock, Context, Lease, ProgressItem, Relationship, Run, Task, TaskGraph};
 use leases::Leases;
 use links::{Links, Relationships};
 use ready::{Place, Ready};
@@ -54,12 +56,15 @@ pub struct Work {
     ids: FxHashMap<Text, NodeId>,
     nodes: Vec<Node>,
     relationships: Relationships,
+    pub(crate) left_out: LeftOut,
     contexts: FxHashMap<Text, Version<Arc<Context>>>,
     pub(crate) progress: FxHashMap<Text, Version<Arc<ProgressItem>>>,
     pub(crate) agents: FxHashMap<Text, Version<Arc<Agent>>>,
     pub(crate) leases: Leases,
     /// The running ones.
     pub(crate) runs: FxHashMap<Text, Version<Arc<Run>>>,
+    /// How far Lamport numbers are ahead of positions, and since which event.
+    pub(crate) clock: Option<Version<Clock>>,
     ready: Ready,
     /// Time of the last event.
     time: Timestamp,
@@ -178,7 +183,8 @@ impl Work {
             .min_by(|a, b| a.id.cmp(&b.id))
     }
 
-    /// A chain of `side` neighbours from one of the `from` to one of the `to`, both ends included.
+    /// A chain of `side` neighbours from one of the `from` to one of the `to`, both ends included. Relationships
+    /// that were left out lead on too: what closes no cycle with them is never left out itself.
     pub(crate) fn path<'a>(
         &self,
         from: impl IntoIterator<Item = &'a Text>,
@@ -188,7 +194,9 @@ impl Work {
         let mut stack: Vec<NodeId> = from.into_iter().filter_map(|id| self.node_id(id)).collect();
         let mut ends: FxHashSet<NodeId> = to.into_iter().filter_map(|id| self.node_id(id)).collect();
         // Nothing leads to most ends; then there is nothing to look for, however much the start leads to.
-        ends.retain(|&end| stack.contains(&end) || self.neighbours(end, side.opposite()).next().is_some());
+        ends.retain(|&end| {
+            stack.contains(&end) || self.all_neighbours(end, side.opposite()).next().is_some()
+        });
         if ends.is_empty() {
             return None;
         }
@@ -200,7 +208,7 @@ impl Work {
                 path.reverse();
                 return Some(path);
             }
-            for next in self.neighbours(node, side) {
+            for next in self.all_neighbours(node, side) {
                 came_from.entry(next).or_insert_with(|| {
                     stack.push(next);
                     Some(node)
@@ -265,6 +273,14 @@ impl Work {
         let list = &mut self.at_mut(node).contexts;
         let place = list.partition_point(|other| *other < entry);
         list.insert(place, entry);
+    }
+
+    /// Takes a context off its task's list.
+    pub(crate) fn unlist_context(&mut self, context: &Context) {
+        if let Some(node) = self.node_id(&context.task_id) {
+            let entry = (context.created_at, context.id.clone());
+            self.at_mut(node).contexts.retain(|other| *other != entry);
+        }
     }
 
     pub(crate) fn put_run(&mut self, version: Version<Arc<Run>>) {

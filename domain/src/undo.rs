@@ -3,7 +3,7 @@
 //! Every change is noted as a row before and after, and the state is made of rows ([`crate::restore`]). So each
 //! row is put back as it was, newest first; then what follows from rows is made anew where they were touched.
 
-use crate::rows::{Lease, Row};
+use crate::rows::{Lease, Relationship, Row};
 use crate::state::{NodeId, Side, Standing, Work};
 use std::collections::BTreeSet;
 use store::{RowChange, Text, Version};
@@ -40,7 +40,11 @@ impl Work {
             Row::Relationship(row) => {
                 touched.extend([self.intern(&row.from_task_id), self.intern(&row.to_task_id)]);
             }
-            Row::Run(_) | Row::ProgressItem(_) | Row::Agent(_) => {}
+            Row::Conflict(row) => {
+                let Relationship { from_task_id, to_task_id, .. } = &*row.relationship;
+                touched.extend([self.intern(from_task_id), self.intern(to_task_id)]);
+            }
+            Row::Run(_) | Row::ProgressItem(_) | Row::Agent(_) | Row::Clock(_) => {}
         }
         self.put_row(key, before);
     }
@@ -75,6 +79,8 @@ impl Work {
             Row::Run(_) => drop(self.runs.remove(key)),
             Row::ProgressItem(_) => drop(self.progress.remove(key)),
             Row::Agent(_) => drop(self.agents.remove(key)),
+            Row::Conflict(_) => drop(self.take_left_out(key)),
+            Row::Clock(_) => self.clock = None,
         }
     }
 

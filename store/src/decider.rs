@@ -1,6 +1,6 @@
 //! The seam between the log's writer and the model whose events it writes.
 
-use crate::{Context, Event, NewEvent, RowChange, StoredRow, TableId, Text, Timestamp, Version};
+use crate::{Context, Event, NewEvent, Position, RowChange, StoredRow, TableId, Text, Timestamp, Version};
 
 /// A model that decides commands and folds events (the decider pattern). The writer owns one and calls it
 /// for one command at a time; `domain` is the model of the product, `tests` has a second one.
@@ -48,6 +48,13 @@ pub trait Decider: Send + Sync + 'static {
 
     /// Called once after the last `restore` and before the first `evolve`, for what needs all rows.
     fn restored(&mut self) {}
+
+    /// The metadata of an event that is about to be written at `position`, if it has to say more than `metadata`
+    /// does. It is asked before the event is folded, and before the others of its request are.
+    fn mark(&self, position: Position, metadata: &str) -> Option<Text> {
+        let _ = (position, metadata);
+        None
+    }
 
     /// When time alone will give the model something to do (a lease to expire), if ever.
     fn next_deadline(&self) -> Option<Timestamp>;

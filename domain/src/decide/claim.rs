@@ -1,4 +1,5 @@
 use super::draft::Draft;
+use super::guard::lease_of;
 use super::lease::{self, TTL_DEFAULT_MS, Worker};
 use super::validate::Problems;
 use crate::TextSet;
@@ -38,6 +39,10 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
         }
         let node = work.at(id);
         let Some(task) = node.task() else { continue };
+        // Another node may have opened it; here somebody works on it still.
+        if lease_of(draft, &task.id).is_some() {
+            continue;
+        }
         let candidate = Candidate { task, graph: &node.graph, now };
         let wanted = match filter {
             Some(filter) => (filter.0)(&candidate).map_err(Rejection::Predicate)? == Some(true),

@@ -253,6 +253,9 @@ impl<'a> Draft<'a> {
         };
         let tags = self.link_tags(id, from, to);
         self.push("relationship-", id, kind::RELATIONSHIP_REMOVED, &data, tags);
+        if self.work.left_out(id).is_some() {
+            return;
+        }
         if *kind == RelationshipType::Blocks && self.known(from).is_some_and(|task| task.is_unfinished()) {
             self.count_blocker(to, false);
             self.open_by_rule(to);

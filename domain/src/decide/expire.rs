@@ -23,6 +23,7 @@ pub(super) fn one(draft: &mut Draft<'_>, lease: &Arc<Lease>) {
     let ended = run::end_lease(draft, lease, End::Expired);
     if let Ok(task) = draft.task(&lease.task_id)
         && task.status == TaskStatus::InProgress
+        && !task.elsewhere
     {
         status::give_back(draft, &task, task.not_before, None, &ended);
     }

@@ -42,7 +42,8 @@ pub(super) fn add(draft: &mut Draft<'_>, command: AddRelationship) -> Result<Pen
 /// Removes a relationship; the task that was blocked by it alone becomes open.
 pub(super) fn remove(draft: &mut Draft<'_>, id: &Text) -> Result<Pending, Rejection> {
     let missing = || Rejection::NotFound { kind: "relationship", id: id.clone() };
-    let relationship = draft.work.relationship(id).ok_or_else(missing)?.clone();
+    // Also one that was left out: taking it away ends the conflict.
+    let relationship = draft.work.known_relationship(id).ok_or_else(missing)?.clone();
     draft.unlink(&relationship);
     Ok(Pending::RelationshipRemoved(relationship))
 }

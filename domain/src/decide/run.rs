@@ -206,6 +206,12 @@ pub(super) fn release(
 /// [`release`] by the lease alone.
 pub(super) fn release_lease(draft: &mut Draft<'_>, lease_id: &Text) -> Result<Pending, Rejection> {
     let lease = lease::active(draft, lease_id)?;
+    let task = draft.task(&lease.task_id)?;
+    if task.status != TaskStatus::InProgress || task.elsewhere {
+        // Another node has said meanwhile where the task stands: only the lease and its run end.
+        let ended = end_lease(draft, &lease, End::Released { note: None });
+        return Ok(ended.answer(draft, task.id.clone()));
+    }
     let guard = Guard { lease_id: Some(lease.id.clone()), ..Guard::default() };
     release(draft, lease.task_id.clone(), &guard, None)
 }

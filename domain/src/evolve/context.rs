@@ -1,46 +1,73 @@
 use super::{Fold, id, row};
 use crate::event::data::{ContextAdded, ContextSuperseded};
+use crate::event::kind;
 use crate::rows::{Context, Row, Table};
 use crate::state::Work;
 use std::sync::Arc;
+use store::{Text, Timestamp};
+
+/// The context after an event of its stream; none if the event changes nothing.
+pub(crate) fn after(
+    suffix: &str,
+    context: Option<&Context>,
+    kind: &str,
+    data: &str,
+    time: Timestamp,
+) -> Option<Context> {
+    match (kind, context) {
+        (kind::CONTEXT_ADDED, None) => {
+            let data: ContextAdded = serde_json::from_str(data).ok()?;
+            Some(Context {
+                id: id(suffix, &data.id),
+                task_id: data.task_id,
+                kind: data.kind,
+                content: data.content,
+                metadata: data.metadata.map_or_else(|| "{}".into(), |metadata| metadata.0),
+                superseded_by: None,
+                created_at: time,
+            })
+        }
+        (kind::CONTEXT_SUPERSEDED, Some(context)) => {
+            let data: ContextSuperseded = serde_json::from_str(data).ok()?;
+            // One that nothing took the place of is superseded by itself: gone, and by no other.
+            let by = data.by.unwrap_or_else(|| context.id.clone());
+            Some(Context { superseded_by: Some(by), ..context.clone() })
+        }
+        _ => None,
+    }
+}
 
 impl Work {
-    pub(super) fn context_added(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
-        let data: ContextAdded = fold.data()?;
-        if self.context(suffix).is_some() {
-            return None;
-        }
-        let node = self.intern(&data.task_id);
-        let version = fold.version(Context {
-            id: id(suffix, &data.id),
-            task_id: self.at(node).id.clone(),
-            kind: data.kind,
-            content: data.content,
-            metadata: data.metadata.map_or_else(|| "{}".into(), |metadata| metadata.0),
-            superseded_by: None,
-            created_at: fold.time(),
-        });
-        let context = Arc::clone(&version.row);
-        self.put_context(version);
-        self.list_context(node, &context);
-        fold.note(Table::Contexts, context.id.clone(), None, Some(Row::Context(context)));
+    pub(super) fn context_event(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
+        let known = self.context(suffix).map(|context| &**context);
+        let context = after(suffix, known, &fold.event.kind, &fold.event.data, fold.time)?;
+        self.context_is(context, fold);
         Some(())
     }
 
-    pub(super) fn context_superseded(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
-        let data: ContextSuperseded = fold.data()?;
-        let before = self.context(suffix)?;
-        // One that nothing took the place of is superseded by itself: gone, and by no other.
-        let by = data.by.unwrap_or_else(|| before.id.clone());
-        let version = fold.version(Context { superseded_by: Some(by), ..Context::clone(before) });
+    /// What an event of another node, that had to go before others, makes of its context.
+    pub(super) fn context_sum(&mut self, suffix: &str, sum: Context, fold: &mut Fold<'_>) {
+        self.context_is(Context { id: Text::from(suffix), ..sum }, fold);
+    }
+
+    fn context_is(&mut self, mut context: Context, fold: &mut Fold<'_>) {
+        let node = self.intern(&context.task_id);
+        // The task's own copy of its id, so that the text is there once.
+        context.task_id = self.at(node).id.clone();
+        let version = fold.version(context);
         let after = Arc::clone(&version.row);
         let before = self.put_context(version);
-        fold.note(
-            Table::Contexts,
-            after.id.clone(),
-            before.map(|before| row(before, Row::Context)),
-            Some(Row::Context(after)),
-        );
-        Some(())
+        match &before {
+            Some(before)
+                if (&before.row.task_id, before.row.created_at) == (&after.task_id, after.created_at) => {}
+            before => {
+                if let Some(before) = before {
+                    self.unlist_context(&before.row);
+                }
+                self.list_context(node, &after);
+            }
+        }
+        let before = before.map(|before| row(before, Row::Context));
+        fold.note(Table::Contexts, after.id.clone(), before, Some(Row::Context(after)));
     }
 }

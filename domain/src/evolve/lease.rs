@@ -24,8 +24,8 @@ impl Work {
             status: LeaseStatus::Active,
             ttl_ms: data.ttl_ms,
             expires_at: data.expires_at.0,
-            created_at: fold.time(),
-            updated_at: fold.time(),
+            created_at: fold.time,
+            updated_at: fold.time,
         };
         let version = fold.version(lease);
         let lease = Arc::clone(&version.row);
@@ -42,7 +42,7 @@ impl Work {
         let version = fold.version(Lease {
             expires_at: data.expires_at.0,
             ttl_ms: data.ttl_ms.unwrap_or(before.row.ttl_ms),
-            updated_at: fold.time(),
+            updated_at: fold.time,
             ..Lease::clone(&before.row)
         });
         let lease = Arc::clone(&version.row);
@@ -59,7 +59,7 @@ impl Work {
             kind::LEASE_EXPIRED => LeaseStatus::Expired,
             _ => LeaseStatus::Released,
         };
-        let lease = Arc::new(Lease { status, updated_at: fold.time(), ..Lease::clone(&before.row) });
+        let lease = Arc::new(Lease { status, updated_at: fold.time, ..Lease::clone(&before.row) });
         note(Some(before), &lease, fold);
         Some(())
     }

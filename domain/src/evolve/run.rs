@@ -23,7 +23,7 @@ impl Work {
             status: RunStatus::Running,
             failure_class: None,
             failure_message: None,
-            started_at: fold.time(),
+            started_at: fold.time,
             ended_at: None,
             cost: None,
             tokens: None,

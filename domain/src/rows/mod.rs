@@ -4,7 +4,7 @@ mod records;
 mod task;
 mod words;
 
-pub use records::{Agent, Context, Lease, ProgressItem, Relationship, Run};
+pub use records::{Agent, Clock, Conflict, Context, Lease, ProgressItem, Relationship, Run};
 pub use task::{Task, TaskGraph};
 pub use words::{
     Class, ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus, TaskStatus,
@@ -31,11 +31,14 @@ pub enum Table {
     Contexts = 6,
     Agents = 7,
     Leases = 9,
+    Conflicts = 10,
+    /// One row: [`Clock`].
+    Clock = 11,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Tasks,
         Self::TaskGraph,
         Self::Runs,
@@ -44,6 +47,8 @@ impl Table {
         Self::Contexts,
         Self::Agents,
         Self::Leases,
+        Self::Conflicts,
+        Self::Clock,
     ];
 
     /// Its number.
@@ -64,6 +69,8 @@ impl Table {
             Self::Contexts => "contexts",
             Self::Agents => "agents",
             Self::Leases => "leases",
+            Self::Conflicts => "conflicts",
+            Self::Clock => "clock",
         }
     }
 
@@ -86,6 +93,8 @@ pub enum Row {
     Context(Arc<Context>),
     Agent(Arc<Agent>),
     Lease(Arc<Lease>),
+    Conflict(Arc<Conflict>),
+    Clock(Clock),
 }
 
 impl StoredRow for Row {
@@ -101,6 +110,8 @@ impl StoredRow for Row {
             Self::Context(row) => postcard::to_extend(&**row, taken),
             Self::Agent(row) => postcard::to_extend(&**row, taken),
             Self::Lease(row) => postcard::to_extend(&**row, taken),
+            Self::Conflict(row) => postcard::to_extend(&**row, taken),
+            Self::Clock(row) => postcard::to_extend(row, taken),
         };
         *out = written.expect("a row is plain data and a Vec has room");
     }
@@ -127,6 +138,8 @@ impl StoredRow for Row {
             Table::Contexts => Self::Context(Arc::new(read(body)?)),
             Table::Agents => Self::Agent(Arc::new(read(body)?)),
             Table::Leases => Self::Lease(Arc::new(read(body)?)),
+            Table::Conflicts => Self::Conflict(Arc::new(read(body)?)),
+            Table::Clock => Self::Clock(read(body)?),
         })
     }
 }

@@ -1,6 +1,7 @@
 use super::{ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus};
 use crate::TextSet;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::{Text, Timestamp};
 
 /// One attempt of one agent at one task.
@@ -59,6 +60,41 @@ pub struct Relationship {
     pub metadata: Text,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// A relationship that is in the log and does not hold: it would close a cycle with older ones. Two nodes that did
+/// not know of each other's made it so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// What is left out. The conflict has its id.
+    pub relationship: Arc<Relationship>,
+}
+
+impl Conflict {
+    /// What kind of conflict it is. So far there is one.
+    pub const KIND: &'static str = "cycle";
+
+    /// The tasks it is between.
+    #[must_use]
+    pub fn subject_ids(&self) -> [&Text; 2] {
+        [&self.relationship.from_task_id, &self.relationship.to_task_id]
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let Relationship { from_task_id, to_task_id, kind, .. } = &*self.relationship;
+        format!(
+            "`{from_task_id}` {kind} `{to_task_id}` would close a cycle with older relationships; remove one of them"
+        )
+    }
+}
+
+/// The count of events that this node and those it heard from have made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Clock {
+    /// How far the Lamport number of an event made here is ahead of its position.
+    pub skew: u64,
 }
 
 /// A step of a task's own list.

@@ -54,6 +54,8 @@ pub struct Task {
     pub archived_at: Option<Timestamp>,
     /// Blocked by the rule that watches its blockers, so the rule may open it again. Not a column.
     pub blocked_by_rule: bool,
+    /// Its status was last changed on another node, so a lease of this one that ends leaves it alone. Not a column.
+    pub elsewhere: bool,
 }
 
 impl Task {

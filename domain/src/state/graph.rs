@@ -116,8 +116,10 @@ impl Work {
             self.count_blocker(to, added, ripple);
         }
         if Standing::of(self.at(to).task().map(|task| &**task)).unfinished {
+            // Its blockers go by the depth they were told.
             let depth = self.at(to).graph.dependency_depth;
-            self.count_waiting(from, depth, added);
+            let told = ripple.untold.get(&to).copied().unwrap_or(depth);
+            self.count_waiting(from, told, added);
             self.deepen(from, ripple);
         }
     }
@@ -194,6 +196,7 @@ impl Work {
             let node = self.at_mut(id);
             let from = node.graph_from.take();
             let exists = node.graph != TaskGraph::default();
+            let blocked = (before.blocked_by_count > 0) != (node.graph.blocked_by_count > 0);
             node.graph_from = exists.then(|| fold.stamp());
             let (key, graph) = (node.id.clone(), node.graph);
             fold.note(
@@ -203,6 +206,9 @@ impl Work {
                 exists.then_some(Row::TaskGraph(graph)),
             );
             self.place(id);
+            if blocked && fold.settles_blocked {
+                self.blockers_changed(id, fold);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ const CAPS: [&str; 3] = ["go", "rust", "sql"];
 
 /// A command in small numbers, to be turned into a real one when its turn comes.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Create {
         task: usize,
         priority: i64,
@@ -115,7 +115,7 @@ enum Step {
 
 /// What a step shows to be let through.
 #[derive(Debug, Clone, Copy)]
-enum By {
+pub(super) enum By {
     Lease,
     Version,
     Override,
@@ -134,7 +134,7 @@ fn change<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl S
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let task = || 0..TASKS;
     let few = || prop::collection::vec(0..TASKS, 0..3);
     let class = prop::sample::select(Class::ALL);
@@ -217,7 +217,7 @@ impl World {
         })
     }
 
-    fn relationships(&self) -> Vec<Arc<Relationship>> {
+    pub(super) fn relationships(&self) -> Vec<Arc<Relationship>> {
         self.rows_of(Table::Relationships, |row| match row {
             Row::Relationship(relationship) => Some(Arc::clone(relationship)),
             _ => None,
@@ -250,7 +250,7 @@ impl World {
     }
 
     /// The real command; none when the step only lets time pass, or names what is not there.
-    fn command(&mut self, step: Step) -> Option<Command> {
+    pub(super) fn command(&mut self, step: Step) -> Option<Command> {
         let t = |n: usize| name('t', n);
         let a = |n: usize| name('a', n);
         let list = |ns: Vec<usize>| ns.into_iter().map(t).collect();

@@ -45,6 +45,14 @@ impl World {
         }
     }
 
+    /// One of several nodes: its ids are its own, and its clock is that far from the others'.
+    pub(super) fn node(number: u8, clock_ms: i64) -> Self {
+        let mut world = Self::new();
+        world.seed += u128::from(number) << 110;
+        world.wait_ms(clock_ms);
+        world
+    }
+
     /// Carries a command out as the store's writer does.
     pub(super) fn run(&mut self, command: Command) -> Result<Outcome, Rejection> {
         self.now = self.now.plus_ms(STEP_MS);
@@ -92,7 +100,8 @@ impl World {
     /// Commits one event and folds it in.
     pub(super) fn append(&mut self, id: EventId, new: NewEvent) {
         let position = self.log.len() as u64 + 1;
-        let event = event(position, id, new, self.now, &mut self.revisions);
+        let metadata = self.work.mark(Position(position), &new.metadata).unwrap_or(new.metadata);
+        let event = event(position, id, NewEvent { metadata, ..new }, self.now, &mut self.revisions);
         let mut changes = Vec::new();
         self.work.evolve(&event, &mut changes);
         self.log.push(event);

@@ -65,8 +65,11 @@ table! {
     "session_id": Text = |row| row.known().session_id.clone();
     /// `metadata.correlation_id`.
     "correlation_id": Text = |row| row.known().correlation_id.clone();
-    /// `metadata.lamport`: number of the event on the node that made it.
-    "lamport": Int = |row| row.known().lamport.clone();
+    /// Number of the event on the node that made it, greater than those of all events that node had seen.
+    "lamport": Int = |row| match row.known().lamport {
+        Value::Int(lamport) => Value::Int(lamport),
+        _ => Value::Int(row.event.position.0 as i64),
+    };
 }
 
 /// The columns that come from the metadata. One that is of another kind than its column is null.

@@ -2,6 +2,7 @@
 
 pub mod agents;
 mod column;
+pub mod conflicts;
 pub mod contexts;
 mod define;
 pub mod events;
@@ -84,8 +85,9 @@ pub const HISTORY_COLUMNS: &[Column] = &[
 ];
 
 /// Every table, in the order of SHOW TABLES.
-pub static ALL: [&TableSchema; 9] = [
+pub static ALL: [&TableSchema; 10] = [
     &agents::SCHEMA,
+    &conflicts::SCHEMA,
     &contexts::SCHEMA,
     &events::SCHEMA,
     &leases::SCHEMA,
@@ -97,8 +99,9 @@ pub static ALL: [&TableSchema; 9] = [
 ];
 
 /// The names of [`ALL`], in the same order.
-pub static NAMES: [&str; 9] = [
+pub static NAMES: [&str; 10] = [
     "agents",
+    "conflicts",
     "contexts",
     "events",
     "leases",

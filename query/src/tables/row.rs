@@ -1,10 +1,11 @@
 //! A row of any table as its columns.
 
 use super::{
-    Fields, TableSchema, TaskFields, agents, contexts, leases, progress_items, relationships, runs, tasks,
+    Fields, TableSchema, TaskFields, agents, conflicts, contexts, leases, progress_items, relationships,
+    runs, tasks,
 };
 use crate::value::Value;
-use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
+use domain::rows::{Agent, Conflict, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
 use store::Timestamp;
 
 /// A borrowed row of whichever table.
@@ -18,6 +19,7 @@ pub enum RowFields<'a> {
     Context(&'a Context),
     Agent(&'a Agent),
     Lease(&'a Lease),
+    Conflict(&'a Conflict),
 }
 
 impl<'a> RowFields<'a> {
@@ -27,13 +29,14 @@ impl<'a> RowFields<'a> {
     pub fn of(row: &'a Row, graph: &'a TaskGraph, now: Timestamp) -> Option<Self> {
         Some(match row {
             Row::Task(task) => Self::Task(TaskFields { task, graph, now }),
-            Row::TaskGraph(_) => return None,
+            Row::TaskGraph(_) | Row::Clock(_) => return None,
             Row::Run(row) => Self::Run(row),
             Row::Relationship(row) => Self::Relationship(row),
             Row::ProgressItem(row) => Self::ProgressItem(row),
             Row::Context(row) => Self::Context(row),
             Row::Agent(row) => Self::Agent(row),
             Row::Lease(row) => Self::Lease(row),
+            Row::Conflict(row) => Self::Conflict(row),
         })
     }
 
@@ -48,6 +51,7 @@ impl<'a> RowFields<'a> {
             Self::Context(_) => &contexts::SCHEMA,
             Self::Agent(_) => &agents::SCHEMA,
             Self::Lease(_) => &leases::SCHEMA,
+            Self::Conflict(_) => &conflicts::SCHEMA,
         }
     }
 }
@@ -62,6 +66,7 @@ impl Fields for RowFields<'_> {
             Self::Context(row) => row.field(column),
             Self::Agent(row) => row.field(column),
             Self::Lease(row) => row.field(column),
+            Self::Conflict(row) => row.field(column),
         }
     }
 }
@@ -77,6 +82,7 @@ pub(crate) fn kept(schema: &TableSchema) -> Option<Table> {
         "contexts" => Table::Contexts,
         "agents" => Table::Agents,
         "leases" => Table::Leases,
+        "conflicts" => Table::Conflicts,
         _ => return None,
     })
 }

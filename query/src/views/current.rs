@@ -10,7 +10,7 @@ use store::{Commit, Head, ReadError, Reader, RowChange, Text, Version};
 type ByTask = Chunked<(Text, Text), ()>;
 
 /// One place per table of the model; tables are few and their numbers small.
-const PLACES: usize = 10;
+const PLACES: usize = 12;
 
 /// All tables at one head. A clone shares everything; a change copies the one chunk it touches.
 #[derive(Debug, Clone, Default)]
@@ -122,11 +122,12 @@ fn place(table: Table) -> usize {
 /// The tasks a row is about, its own table's tasks left out.
 fn tasks_of(row: &Row) -> [Option<&Text>; 2] {
     match row {
-        Row::Task(_) | Row::TaskGraph(_) | Row::Agent(_) => [None, None],
+        Row::Task(_) | Row::TaskGraph(_) | Row::Agent(_) | Row::Clock(_) => [None, None],
         Row::Run(row) => [Some(&row.task_id), None],
         Row::Relationship(row) => [Some(&row.from_task_id), Some(&row.to_task_id)],
         Row::ProgressItem(row) => [Some(&row.task_id), None],
         Row::Context(row) => [Some(&row.task_id), None],
         Row::Lease(row) => [Some(&row.task_id), None],
+        Row::Conflict(row) => row.subject_ids().map(Some),
     }
 }

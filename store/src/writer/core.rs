@@ -218,7 +218,7 @@ impl<D: Decider> Core<D> {
                 kind: new.kind,
                 time,
                 data: new.data,
-                metadata: new.metadata,
+                metadata: self.decider.mark(last.position, &new.metadata).unwrap_or(new.metadata),
                 tags,
             };
             bytes += event_bytes(&event);

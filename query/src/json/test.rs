@@ -116,6 +116,7 @@ fn a_task() -> TaskView {
         cancelled_at: None,
         archived_at: None,
         blocked_by_rule: false,
+        elsewhere: false,
     };
     let graph = TaskGraph { blocked_by_count: 0, child_count: 4, child_done_count: 1, dependency_depth: 2 };
     TaskView { task: Arc::new(task), graph, now: Timestamp(3_600_000_000) }

@@ -198,7 +198,8 @@ fn text_bytes(row: &Row) -> usize {
     let length = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.len());
     match row {
         Row::Task(row) => row.title.len() + length(&row.intent) + row.metadata.len(),
-        Row::TaskGraph(_) | Row::Lease(_) => 0,
+        Row::TaskGraph(_) | Row::Lease(_) | Row::Clock(_) => 0,
+        Row::Conflict(row) => row.relationship.metadata.len(),
         Row::Run(row) => length(&row.failure_message) + length(&row.output),
         Row::Relationship(row) => row.metadata.len(),
         Row::ProgressItem(row) => row.content.len(),

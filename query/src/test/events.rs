@@ -120,7 +120,7 @@ fn every_column_of_an_event() {
     assert_eq!((json["task_id"].as_str(), json["agent_id"].as_str()), (Some("t9"), Some("a1")));
     assert_eq!((json["position"].as_i64(), json["revision"].as_i64()), (Some(1), Some(1)));
     assert_eq!(json["time"], "2026-01-19T14:25:01.000000Z");
-    assert_eq!((&json["lamport"], &json["session_id"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!((&json["lamport"], &json["session_id"]), (&json["position"], &serde_json::Value::Null));
     assert_eq!((&json["event_type"], &json["created_at"]), (&json["type"], &json["time"]));
 }
 

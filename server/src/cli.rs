@@ -1,5 +1,6 @@
 //! The command line: what is common to all commands.
 
+use crate::client::Caller;
 use crate::commands::Command;
 use crate::commands::output::Form;
 use crate::config::{Layer, Settings};
@@ -43,6 +44,18 @@ struct Global {
     /// What to log: error, warn, info, debug, trace [env: AGENTPM_LOG_LEVEL] [default: info]
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
+    /// Who asks: goes on record with what the command does. The lease says it where there is one
+    #[arg(long = "as", global = true, value_name = "AGENT")]
+    agent: Option<String>,
+    /// What belongs together: goes on record with what the command does
+    #[arg(long, global = true, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// The plan it is part of: goes on record with what the command does
+    #[arg(long, global = true, value_name = "ID")]
+    plan_id: Option<String>,
+    /// A name for this very request: sent again with the same name it is done once, and answered the same
+    #[arg(long, global = true, value_name = "KEY")]
+    idempotency_key: Option<String>,
 }
 
 /// The commands and flags there are.
@@ -91,7 +104,14 @@ fn run(Cli { global, command }: Cli) -> Result<(), Failure> {
         ..command.layer()
     };
     let form = if global.json { Some(Form::Json) } else { global.output };
-    command.run(Settings::load(flags, global.config.as_deref())?, form)
+    let mut settings = Settings::load(flags, global.config.as_deref())?;
+    settings.caller = Caller {
+        agent: global.agent,
+        correlation_id: global.correlation_id,
+        plan_id: global.plan_id,
+        idempotency_key: global.idempotency_key,
+    };
+    command.run(settings, form)
 }
 
 #[cfg(test)]

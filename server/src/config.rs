@@ -1,6 +1,7 @@
 //! Settings: flags go before the environment, the environment before the file, the file before defaults.
 
 use crate::auth::Token;
+use crate::client::Caller;
 use crate::failure::Failure;
 use serde::Deserialize;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -83,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) insecure: bool,
     /// Level of logs.
     pub(crate) log_level: String,
+    /// What a client says of itself with every call: of this command line, not of any layer.
+    pub(crate) caller: Caller,
 }
 
 impl Settings {
@@ -148,6 +151,7 @@ impl Settings {
             allow_origins: first(&layers, |layer| &layer.allow_origin).unwrap_or_default(),
             insecure: first(&layers, |layer| &layer.insecure).unwrap_or(false),
             log_level: first(&layers, |layer| &layer.log_level).unwrap_or_else(|| "info".to_owned()),
+            caller: Caller::default(),
         })
     }
 

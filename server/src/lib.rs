@@ -6,6 +6,7 @@
 
 mod app;
 mod auth;
+mod brief;
 mod cli;
 mod client;
 mod clock;

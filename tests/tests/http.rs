@@ -307,15 +307,102 @@ async fn rows_come_in_the_form_that_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has /brief, /metrics and /batch; the server has not, yet"]
+#[ignore = "the contract has /metrics; the server has not, yet"]
 async fn routes_to_come() {
     let dir = tempfile::tempdir().unwrap();
     let (_server, client) = fixture(&dir).await;
-    let brief = client.get("/tasks/t1/brief?max_tokens=500").await.data();
-    assert!(brief.to_string().contains("Part"));
     let metrics = client.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.body.as_str().is_some_and(|text| text.contains("agentpm_")), "{}", metrics.body);
+}
+
+/// All of a task in one answer, and less of it where there is less room: the least useful goes first, and is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_brief_keeps_to_its_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, client) = fixture(&dir).await;
+    let lorem = "what was seen on the way and may be of use to somebody some day, ".repeat(4);
+    for n in 0..20 {
+        let note = json!({ "task_id": "t1", "type": "note", "content": format!("{n}: {lorem}") });
+        client.post("/contexts", note).await.data();
+    }
+    let decision = json!({ "task_id": "t1", "type": "decision", "content": "by hand, not by a generator" });
+    let old = client.post("/contexts", decision).await.data();
+    let newer =
+        json!({ "task_id": "t1", "type": "decision", "content": "no, by pest", "supersedes": old["id"] });
+    client.post("/contexts", newer).await.data();
+    client.post("/tasks", json!({ "id": "t9", "title": "In the way", "blocks": ["t1"] })).await.data();
+    client
+        .post("/progress_items", json!({ "task_id": "t1", "items": ["write", "test"], "override": true }))
+        .await
+        .data();
+
+    let whole = client.get("/tasks/t1/brief?max_tokens=100000").await.data();
+    assert_eq!((&whole["dropped"], &whole["over_budget"]), (&json!({}), &json!(false)));
+    assert_eq!(whole["context"].as_array().unwrap().len(), 21, "what was superseded is left out");
+    assert_eq!((&whole["task"]["id"], &whole["blocked_by"][0]["id"]), (&json!("t1"), &json!("t9")));
+    assert_eq!(whole["parent"]["id"], "t0");
+    assert_eq!(whole["recent_events"].as_array().unwrap().len(), 20);
+    let told = |brief: &Value| brief["estimated_tokens"].as_u64().unwrap();
+    let mut before = told(&whole);
+    for tokens_max in [3_000, 2_000, 1_000, 500, 300] {
+        let answer = client.get(&format!("/tasks/t1/brief?max_tokens={tokens_max}")).await;
+        let brief = answer.data();
+        assert_eq!(brief["max_tokens"], tokens_max);
+        assert!(told(&brief) <= tokens_max && told(&brief) <= before, "{tokens_max}: {}", told(&brief));
+        assert!(brief.to_string().len() as u64 <= 4 * tokens_max);
+        before = told(&brief);
+        let text = brief.to_string();
+        assert!(text.contains("In the way"), "{tokens_max}: what blocks it stays longest: {text}");
+        if tokens_max >= 500 {
+            assert!(text.contains("no, by pest") && text.contains("write"), "{tokens_max}: {text}");
+        }
+        assert!(brief["dropped"]["recent_events"].is_u64() || tokens_max > 2_000, "{}", brief["dropped"]);
+    }
+    let by_itself = client.get("/tasks/t1/brief").await.data();
+    assert_eq!(by_itself["max_tokens"], 2_000, "when nothing is said");
+}
+
+/// The history of a task: by whom, of which type, in which time, page by page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_is_narrowed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, client) = fixture(&dir).await;
+    for (agent, n) in [("ada", 0), ("bob", 1), ("ada", 2)] {
+        let note = json!({ "task_id": "t1", "type": "note", "content": format!("note {n}") });
+        let request = client.request("POST", "/contexts").header("agentpm-agent", agent).json(&note);
+        client.send(request).await.data();
+    }
+    let all = client.get("/tasks/t1/history").await.data();
+    let events = all["events"].as_array().unwrap().clone();
+    assert_eq!(all["total"], events.len());
+    assert_eq!((&all["next_offset"], &all["next_after"]), (&Value::Null, &Value::Null));
+    let history = async |query: &str| {
+        let answer = client.get(&format!("/tasks/t1/history?{query}")).await.data();
+        answer["events"].as_array().unwrap().clone()
+    };
+    let notes = history("type=ContextAdded&agent_id=ada").await;
+    let said: Vec<_> = notes.iter().map(|event| event["data"]["content"].as_str().unwrap()).collect();
+    assert_eq!(said, ["note 0", "note 2"]);
+    assert_eq!(history("type=TaskCreated,ContextAdded").await.len(), 4);
+    let second = notes[1]["time"].as_str().unwrap();
+    assert_eq!(history(&format!("from_time={second}")).await.last(), events.last());
+    assert!(history(&format!("to_time={second}")).await.contains(&notes[1]));
+    assert!(history("to_time=2020-01-01T00:00:00Z").await.is_empty());
+    assert!(history("agent_id=nobody").await.is_empty());
+    // Page by page, by position and by number.
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let page = client.get(&format!("/tasks/t1/history?limit=2&after={after}")).await.data();
+        seen.extend(page["events"].as_array().unwrap().clone());
+        match page["next_after"].as_u64() {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, events);
+    let page = client.get("/tasks/t1/history?limit=2&offset=1").await.data();
+    assert_eq!((&page["events"][0], &page["next_offset"]), (&events[1], &json!(3)));
 }
 
 /// A client that writes its request first and then reads the answer, as simple ones do, has the answer: whatever

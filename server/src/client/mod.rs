@@ -1,11 +1,14 @@
 //! A client of the HTTP API, over the Unix socket or TCP.
 
+mod caller;
 mod error;
 pub(crate) mod sse;
 
+pub(crate) use caller::Caller;
 pub(crate) use error::ClientError;
 
 use crate::config::{Settings, Target};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
 
@@ -17,6 +20,10 @@ pub(crate) struct Client {
     /// Where the server should be, for a person to read.
     place: String,
     token: Option<String>,
+    /// What goes with every question …
+    asking: HeaderMap,
+    /// … and with every change.
+    changing: HeaderMap,
 }
 
 /// Where a call goes: the segments of its path, escaped by us, and its query string.
@@ -45,7 +52,9 @@ impl Client {
     /// # Errors
     /// When the URL is none.
     pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
-        Self::at(&settings.target, settings.token.clone())
+        let client = Self::at(&settings.target, settings.token.clone())?;
+        let (asking, changing) = (settings.caller.headers(false)?, settings.caller.headers(true)?);
+        Ok(Self { asking, changing, ..client })
     }
 
     /// A client of the server at `target`.
@@ -68,7 +77,7 @@ impl Client {
             Target::Url(_) => base.to_string(),
         };
         let http = builder.build().map_err(|error| ClientError::Usage(error.to_string()))?;
-        Ok(Self { http, base, place, token })
+        Ok(Self { http, base, place, token, asking: HeaderMap::new(), changing: HeaderMap::new() })
     }
 
     /// A request that the caller finishes.
@@ -80,7 +89,8 @@ impl Client {
         if !at.pairs.is_empty() {
             url.query_pairs_mut().extend_pairs(&at.pairs);
         }
-        let request = self.http.request(method, url);
+        let said = if method == Method::GET { &self.asking } else { &self.changing };
+        let request = self.http.request(method, url).headers(said.clone());
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

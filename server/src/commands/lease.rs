@@ -14,6 +14,8 @@ pub(crate) enum Lease {
     Renew(Renew),
     /// Give a task back
     Release(Id),
+    /// Hand a task over to another agent
+    Transfer(Transfer),
 }
 
 #[derive(Debug, Args, Serialize)]
@@ -41,6 +43,19 @@ pub(crate) struct Renew {
     ttl_s: Option<f64>,
 }
 
+#[derive(Debug, Args, Serialize)]
+pub(crate) struct Transfer {
+    #[command(flatten)]
+    #[serde(skip)]
+    id: Id,
+    /// Who has it from now on
+    #[arg(long, alias = "to", alias = "owner")]
+    agent_id: String,
+    /// In which session of theirs
+    #[arg(long)]
+    session_id: Option<String>,
+}
+
 pub(super) async fn run(lease: Lease, to: Connected) -> Result<(), Failure> {
     let data = match lease {
         Lease::Acquire(acquire) => to.client.post(&At::path(&["leases"]), &body(&acquire)).await?,
@@ -48,6 +63,10 @@ pub(super) async fn run(lease: Lease, to: Connected) -> Result<(), Failure> {
             let at = At::path(&["leases", renew.id.as_str(), "renew"]);
             let fields = body(&serde_json::json!({"ttl_s": renew.ttl_s}));
             to.client.call(Method::PATCH, &at, Some(&fields)).await?
+        }
+        Lease::Transfer(transfer) => {
+            let at = At::path(&["leases", transfer.id.as_str(), "transfer"]);
+            to.client.post(&at, &body(&transfer)).await?
         }
         Lease::Release(id) => {
             to.client.call(Method::DELETE, &At::path(&["leases", id.as_str()]), None).await?

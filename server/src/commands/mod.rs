@@ -7,12 +7,15 @@ mod demo;
 mod export;
 mod import;
 mod lease;
+mod man;
 pub(crate) mod output;
+mod prime;
 mod progress;
 mod query;
 mod rebuild;
 mod run;
 mod serve;
+mod session;
 mod task;
 mod verify;
 mod watch;
@@ -48,6 +51,9 @@ pub(crate) enum Command {
     /// Agents: who works
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Sessions: agents at work
+    #[command(subcommand)]
+    Session(session::Session),
     /// Tasks: the work
     #[command(subcommand)]
     Task(Box<task::Task>),
@@ -65,6 +71,10 @@ pub(crate) enum Command {
     Lease(lease::Lease),
     /// Print what makes a shell complete commands and flags
     Completions(completions::Completions),
+    /// Print what an agent must know to work with this
+    Prime,
+    /// Print manual pages
+    Man(man::Man),
 }
 
 impl Command {
@@ -97,12 +107,15 @@ impl Command {
             Self::Verify(verify) => verify::run(&verify, &settings, form),
             Self::Rebuild(_) => rebuild::run(&settings, form),
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
+            Self::Session(session) => connected(&settings, form, |to| session::run(session, to)),
             Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),
             Self::Run(run) => connected(&settings, form, |to| run::run(run, to)),
             Self::Progress(progress) => connected(&settings, form, |to| progress::run(progress, to)),
             Self::Context(context) => connected(&settings, form, |to| context::run(context, to)),
             Self::Lease(lease) => connected(&settings, form, |to| lease::run(lease, to)),
             Self::Completions(completions) => completions::run(&completions),
+            Self::Prime => prime::run(),
+            Self::Man(man) => man::run(&man),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Task {
     Archive(Id),
     /// Take an archived task back
     Restore(Id),
+    /// What somebody who takes a task up must know, within a budget of tokens
+    Brief(Brief),
     /// Every event about a task
     History(History),
 }
@@ -306,9 +308,33 @@ pub(crate) struct Release {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Brief {
+    #[command(flatten)]
+    id: Id,
+    /// The budget; the least useful is left out first, and told
+    #[arg(long)]
+    max_tokens: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct History {
     #[command(flatten)]
     id: Id,
+    /// Only what this agent did
+    #[arg(long, alias = "owner")]
+    agent_id: Option<String>,
+    /// Not before
+    #[arg(long, alias = "from")]
+    from_time: Option<String>,
+    /// Not after
+    #[arg(long, alias = "to")]
+    to_time: Option<String>,
+    /// Only these types, with commas between
+    #[arg(long = "type")]
+    kind: Option<String>,
+    /// After this position
+    #[arg(long)]
+    after: Option<u64>,
     /// At most so many
     #[arg(long)]
     limit: Option<u32>,
@@ -353,9 +379,17 @@ pub(super) async fn run(task: Task, to: Connected) -> Result<(), Failure> {
         Task::Release(release) => client.post(&at(&release.id, &["release"]), &body(release)).await?,
         Task::Archive(id) => client.post(&at(id, &["archive"]), &value!({})).await?,
         Task::Restore(id) => client.post(&at(id, &["restore"]), &value!({})).await?,
+        Task::Brief(brief) => {
+            client.get(&at(&brief.id, &["brief"]).with("max_tokens", brief.max_tokens)).await?
+        }
         Task::History(history) => {
-            let at = at(&history.id, &["history"]).with("limit", history.limit);
-            client.get(&at.with("offset", history.offset)).await?
+            let at = at(&history.id, &["history"])
+                .with("agent_id", history.agent_id.as_ref())
+                .with("from_time", history.from_time.as_ref())
+                .with("to_time", history.to_time.as_ref())
+                .with("type", history.kind.as_ref())
+                .with("after", history.after);
+            client.get(&at.with("limit", history.limit).with("offset", history.offset)).await?
         }
     };
     to.print(&data)

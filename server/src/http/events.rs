@@ -92,7 +92,7 @@ impl Wanted {
 }
 
 /// Whether `metadata.agent_id` is that agent.
-fn is_by(event: &Event, agent: &str) -> bool {
+pub(super) fn is_by(event: &Event, agent: &str) -> bool {
     let Some(column) = events::SCHEMA.position("agent_id") else { return false };
     matches!(EventFields::new(event).field(column), query::Value::Text(by) if by == agent)
 }

@@ -29,6 +29,16 @@ impl Page {
         Self { limit: limit as usize, offset: offset as usize }
     }
 
+    /// Most rows of it.
+    pub(super) fn limit(self) -> usize {
+        self.limit
+    }
+
+    /// Rows before it.
+    pub(super) fn offset(self) -> usize {
+        self.offset
+    }
+
     /// `{name: […], "total", "next_offset"}` of the rows that this page shows.
     pub(super) fn answer<T>(
         self,

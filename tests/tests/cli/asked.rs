@@ -19,6 +19,8 @@ pub(crate) struct Asked {
 pub(crate) struct Request {
     /// Method and path, with its query string.
     pub(crate) line: String,
+    /// Their names in small letters.
+    pub(crate) headers: Vec<(String, String)>,
     /// Null when there is none.
     pub(crate) body: Value,
 }
@@ -57,7 +59,7 @@ impl Asked {
 
 fn answer(connection: TcpStream, status: u16, body: &str, asked: &Sender<Request>) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection.try_clone()?);
-    let (mut first, mut length) = (String::new(), 0);
+    let (mut first, mut length, mut headers) = (String::new(), 0, Vec::new());
     reader.read_line(&mut first)?;
     loop {
         let mut header = String::new();
@@ -66,11 +68,12 @@ fn answer(connection: TcpStream, status: u16, body: &str, asked: &Sender<Request
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().unwrap();
         }
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut sent = vec![0; length];
     reader.read_exact(&mut sent)?;
     let line = first.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
-    let _ = asked.send(Request { line, body: serde_json::from_slice(&sent).unwrap_or_default() });
+    let _ = asked.send(Request { line, headers, body: serde_json::from_slice(&sent).unwrap_or_default() });
     let mut connection = connection;
     let bytes = body.len();
     write!(

@@ -113,6 +113,17 @@ fn tasks_looked_at() {
     }
     sends("task list --include-children=false", "GET /tasks?include_children=false", Value::Null);
     sends("task history --id t --limit 5 --offset 2", "GET /tasks/t/history?limit=5&offset=2", Value::Null);
+    let history = "GET /tasks/t/history?agent_id=ada&from_time=2026-01-01T00%3A00%3A00Z\
+                   &to_time=2026-01-02T00%3A00%3A00Z&type=A%2CB&after=7&limit=5";
+    for (agent, from, to) in [("--agent-id", "--from-time", "--to-time"), ("--owner", "--from", "--to")] {
+        let line = format!(
+            "task history t {agent} ada {from} 2026-01-01T00:00:00Z {to} 2026-01-02T00:00:00Z --type A,B --after 7 \
+             --limit 5"
+        );
+        sends(&line, history, Value::Null);
+    }
+    sends("task brief t", "GET /tasks/t/brief", Value::Null);
+    sends("task brief --id t --max-tokens 500", "GET /tasks/t/brief?max_tokens=500", Value::Null);
 }
 
 #[test]
@@ -188,6 +199,61 @@ fn leases_progress_contexts() {
         );
         sends(&line, "POST /contexts", context.clone());
     }
+}
+
+#[test]
+fn sessions() {
+    for agent in ["--agent-id", "--owner"] {
+        sends(
+            &format!("session start --id s {agent} ada --metadata {{\"m\":1}}"),
+            "POST /sessions/start",
+            json!({ "id": "s", "agent_id": "ada", "metadata": { "m": 1 } }),
+        );
+    }
+    sends("session heartbeat s", "POST /sessions/s/heartbeat", json!({}));
+    sends(
+        "session heartbeat --id s --leases l1,l2 --progress [{\"id\":\"i\",\"completed\":true}]",
+        "POST /sessions/s/heartbeat",
+        json!({ "leases": ["l1", "l2"], "progress": [{ "id": "i", "completed": true }] }),
+    );
+    sends("session end s", "POST /sessions/s/end", json!({}));
+    for agent in ["--agent-id", "--to", "--owner"] {
+        sends(
+            &format!("lease transfer l {agent} bob --session-id s"),
+            "POST /leases/l/transfer",
+            json!({ "agent_id": "bob", "session_id": "s" }),
+        );
+    }
+}
+
+/// What goes into headers, and with which calls.
+#[test]
+fn who_asks() {
+    let server = Asked::ok();
+    let said = |line: &str| {
+        let words = words(line);
+        let mut arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        arguments.extend(["--url", &server.url]);
+        run(&arguments).succeeded();
+        let mut headers = server.next().headers;
+        headers.retain(|(name, _)| name.starts_with("agentpm-") || name == "idempotency-key");
+        headers.sort();
+        headers
+    };
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let caller = "--as ada --correlation-id c --plan-id p --idempotency-key 'k 1'";
+    let three = [
+        header("agentpm-agent", "ada"),
+        header("agentpm-correlation-id", "c"),
+        header("agentpm-plan-id", "p"),
+    ];
+    let mut four = three.to_vec();
+    four.push(header("idempotency-key", "k 1"));
+    assert_eq!(said(&format!("task create --title T {caller}")), four);
+    assert_eq!(said(&format!("task get t {caller}")), three, "a question changes nothing");
+    assert_eq!(said("task create --title T"), []);
+    let broken = run(&["task", "list", "--as", "a\nb", "--url", &server.url]);
+    assert!(broken.code == 2 && broken.stderr.contains("--as"), "{}", broken.stderr);
 }
 
 #[test]

@@ -98,16 +98,8 @@ fn the_demo_holds() {
 }
 
 #[test]
-#[ignore = "the contract has `task brief`, `prime` and `schema`; the program has not, yet"]
+#[ignore = "the contract has `schema`; the program has not, yet"]
 fn commands_to_come() {
     let (_dir, server) = server();
-    ok(&run_at(&server, &["task", "create", "--id", "t1", "--title", "T"]));
-    ok(&run_at(&server, &["task", "brief", "t1"]));
-    let prime = run_at(&server, &["prime"]);
-    assert!(
-        prime.code == 0 && prime.stdout.split_whitespace().count() < 750,
-        "under 1,000 tokens: {}",
-        prime.stdout
-    );
     ok(&run_at(&server, &["schema", "TaskCreated"]));
 }

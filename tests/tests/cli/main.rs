@@ -7,6 +7,7 @@ mod export;
 mod flags;
 mod forms;
 mod life;
+mod prime;
 mod shells;
 mod watch;
 

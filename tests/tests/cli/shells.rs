@@ -21,6 +21,8 @@ fn help_names_every_command() {
         "context",
         "lease",
         "completions",
+        "man",
+        "session",
     ] {
         assert!(help.stdout.contains(command), "{command} is missing:\n{}", help.stdout);
         let more = run(&[command, "--help"]);
@@ -40,6 +42,23 @@ fn each_shell_gets_its_script() {
     }
     let unknown = run(&["completions", "tcsh"]);
     assert!(unknown.code == 2 && unknown.stderr.contains("zsh"), "{}", unknown.stderr);
+}
+
+/// The manual has a page for every command, and it names its flags.
+#[test]
+fn each_command_has_its_page() {
+    let page = run(&["man", "task", "claim"]);
+    page.succeeded();
+    // Roff writes a hyphen as `\\-`.
+    let plain = page.stdout.replace("\\-", "-");
+    assert!(plain.contains(".TH") && plain.contains("--agent-id") && plain.contains("--wait-ms"), "{plain}");
+    let dir = tempfile::tempdir().unwrap();
+    run(&["man", "--dir", dir.path().to_str().unwrap()]).succeeded();
+    for name in ["agentpm.1", "agentpm-task.1", "agentpm-task-claim.1", "agentpm-session-heartbeat.1"] {
+        assert!(dir.path().join(name).exists(), "{name}");
+    }
+    let unknown = run(&["man", "task", "dance"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("claim"), "{}", unknown.stderr);
 }
 
 /// Bash reads the script, and completes with it.

@@ -18,7 +18,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/sessions/start", "sessions"),
     ("POST", "/sessions/x/heartbeat", "sessions"),
     ("POST", "/sessions/x/end", "sessions"),
-    ("GET", "/tasks/t1/brief", "the brief of a task"),
     ("POST", "/leases/$lease/transfer", "handing a lease over"),
     ("POST", "/batch", "batches of commands"),
     ("POST", "/backup", "backups"),

@@ -135,6 +135,16 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call("GET", "/tasks?include_children=perhaps", Value::Null).invalid(&["/include_children"]),
         Row::call("GET", "/tasks?fields=id,colour", Value::Null).invalid(&["/fields"]),
         Row::call("GET", "/tasks/none/history", Value::Null).is(404, "ERR_NOT_FOUND"),
+        Row::call("GET", "/tasks/t1/history?after=-1", Value::Null).invalid(&["/after"]),
+        Row::call("GET", "/tasks/t1/history?limit=0", Value::Null).invalid(&["/limit"]),
+        Row::call("GET", "/tasks/t1/history?from_time=monday&to_time=friday", Value::Null)
+            .invalid(&["/from_time", "/to_time"]),
+        Row::call("GET", "/tasks/none/brief", Value::Null).is(404, "ERR_NOT_FOUND"),
+        Row::call("GET", "/tasks/t1/brief?max_tokens=199", Value::Null)
+            .invalid(&["/max_tokens"])
+            .says("200 to 100000"),
+        Row::call("GET", "/tasks/t1/brief?max_tokens=100001", Value::Null).invalid(&["/max_tokens"]),
+        Row::call("GET", "/tasks/t1/brief?max_tokens=all", Value::Null).invalid(&["/max_tokens"]),
         Row::call(
             "POST",
             "/tasks/none/fail",

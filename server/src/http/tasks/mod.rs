@@ -1,5 +1,6 @@
 //! Tasks: the work.
 
+mod brief;
 mod change;
 pub(crate) mod claim;
 mod create;
@@ -23,5 +24,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/tasks/{id}/complete", post(end::complete))
         .route("/tasks/{id}/fail", post(end::fail))
         .route("/tasks/{id}/release", post(end::release))
+        .route("/tasks/{id}/brief", get(brief::brief))
         .route("/tasks/{id}/history", get(history::history))
 }

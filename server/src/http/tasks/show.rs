@@ -10,7 +10,7 @@ use crate::wire::rows::{Columns, push_row, push_task};
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use domain::command::TaskView;
-use domain::rows::{Context, ContextType, RelationshipType};
+use domain::rows::{Context, ContextType, ProgressItem, RelationshipType, Run};
 use query::Pinned;
 use query::tables::{RowFields, TaskFields, tasks};
 use serde_json::json;
@@ -120,7 +120,7 @@ pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, uri:
 }
 
 /// The task's last events, oldest first.
-async fn recent_events(app: &Shared, id: String, upto: Position) -> Result<Vec<Event>, Error> {
+pub(super) async fn recent_events(app: &Shared, id: String, upto: Position) -> Result<Vec<Event>, Error> {
     let reader = app.store().reader();
     let mut events = blocking(move || {
         let events = reader.tagged(&format!("task:{id}"), Position::ZERO, upto, Direction::Backward);
@@ -143,9 +143,7 @@ fn push_include(out: &mut Vec<u8>, include: Include, pinned: &Pinned, view: &Tas
         Include::ContextAll => push_contexts(out, contexts(pinned, id, |_| true)),
         Include::Files => push_contexts(out, contexts(pinned, id, is_file)),
         Include::Progress => {
-            let mut items = pinned.progress_of(id);
-            items.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-            push_list(out, items, |out, row| push_row(out, &RowFields::ProgressItem(&row)));
+            push_list(out, progress(pinned, id), |out, row| push_row(out, &RowFields::ProgressItem(&row)));
         }
         Include::ProgressSummary => {
             let items = pinned.progress_of(id);
@@ -173,20 +171,32 @@ fn push_include(out: &mut Vec<u8>, include: Include, pinned: &Pinned, view: &Tas
         // Nothing makes sessions yet, so no task has any.
         Include::Sessions => out.extend_from_slice(b"[]"),
         Include::Runs => {
-            let mut runs = pinned.runs_of(id);
-            runs.sort_by(|a, b| (a.attempt, &a.id).cmp(&(b.attempt, &b.id)));
-            push_list(out, runs, |out, row| push_row(out, &RowFields::Run(&row)));
+            push_list(out, runs(pinned, id), |out, row| push_row(out, &RowFields::Run(&row)));
         }
         Include::RecentEvents => push_list(out, recent, |out, event| query::json::event(event, out)),
     }
 }
 
 /// A task's contexts, oldest first.
-fn contexts(pinned: &Pinned, task: &str, keep: impl Fn(&Context) -> bool) -> Vec<Arc<Context>> {
+pub(super) fn contexts(pinned: &Pinned, task: &str, keep: impl Fn(&Context) -> bool) -> Vec<Arc<Context>> {
     let mut contexts = pinned.contexts_of(task);
     contexts.retain(|context| keep(context));
     contexts.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     contexts
+}
+
+/// A task's steps, in the order in which they were added.
+pub(super) fn progress(pinned: &Pinned, task: &str) -> Vec<Arc<ProgressItem>> {
+    let mut items = pinned.progress_of(task);
+    items.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    items
+}
+
+/// A task's attempts, the first first.
+pub(super) fn runs(pinned: &Pinned, task: &str) -> Vec<Arc<Run>> {
+    let mut runs = pinned.runs_of(task);
+    runs.sort_by(|a, b| (a.attempt, &a.id).cmp(&(b.attempt, &b.id)));
+    runs
 }
 
 fn push_contexts(out: &mut Vec<u8>, contexts: Vec<Arc<Context>>) {
@@ -203,12 +213,29 @@ fn is_file(context: &Context) -> bool {
 
 /// The end of a relationship where the other task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     From,
     To,
 }
 
-/// The tasks at the other end of this one's relationships of a type, without their long texts.
+/// The tasks at the other end of this one's relationships of a type.
+pub(super) fn others(
+    pinned: &Pinned,
+    id: &str,
+    kind: RelationshipType,
+    end: End,
+    keep: impl Fn(&TaskView) -> bool,
+) -> impl Iterator<Item = TaskView> {
+    let edges = pinned.relationships_of(id).into_iter().filter(move |edge| edge.kind == kind);
+    let others = edges.filter_map(move |edge| match end {
+        End::From if &*edge.to_task_id == id => pinned.task(&edge.from_task_id),
+        End::To if &*edge.from_task_id == id => pinned.task(&edge.to_task_id),
+        _ => None,
+    });
+    others.filter(keep)
+}
+
+/// The same, without their long texts.
 fn push_others(
     out: &mut Vec<u8>,
     pinned: &Pinned,
@@ -218,11 +245,6 @@ fn push_others(
     keep: impl Fn(&TaskView) -> bool,
 ) {
     let columns = Columns::without(&tasks::SCHEMA, LONG);
-    let edges = pinned.relationships_of(id).into_iter().filter(|edge| edge.kind == kind);
-    let others = edges.filter_map(|edge| match end {
-        End::From if &*edge.to_task_id == id => pinned.task(&edge.from_task_id),
-        End::To if &*edge.from_task_id == id => pinned.task(&edge.to_task_id),
-        _ => None,
-    });
-    push_list(out, others.filter(keep), |out, view| columns.push(out, &TaskFields::of(&view)));
+    let others = others(pinned, id, kind, end, keep);
+    push_list(out, others, |out, view| columns.push(out, &TaskFields::of(&view)));
 }

@@ -3,7 +3,7 @@
 use crate::client::Caller;
 use crate::commands::Command;
 use crate::commands::output::Form;
-use crate::config::{Layer, Settings};
+use crate::config::{ClientFlags, Settings};
 use crate::failure::{Failure, exit};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser};
@@ -26,24 +26,14 @@ struct Global {
     /// Read settings from this file [env: AGENTPM_CONFIG] [default: ~/.agentpm/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The server's Unix socket [env: AGENTPM_SOCKET] [default: ~/.agentpm/agentpm.sock]
-    #[arg(long, global = true, value_name = "PATH")]
-    socket: Option<PathBuf>,
-    /// The server's URL, like http://127.0.0.1:7878 [env: AGENTPM_URL]
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "socket")]
-    url: Option<String>,
-    /// A file that holds the bearer token [env: AGENTPM_TOKEN holds the token itself]
-    #[arg(long, global = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: ClientFlags,
     /// How to print answers; a table on a terminal, JSON otherwise
     #[arg(long, global = true, value_enum, value_name = "FORM")]
     output: Option<Form>,
     /// The same as --output json
     #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
-    /// What to log: error, warn, info, debug, trace [env: AGENTPM_LOG_LEVEL] [default: info]
-    #[arg(long, global = true, value_name = "LEVEL")]
-    log_level: Option<String>,
     /// Who asks: goes on record with what the command does. The lease says it where there is one
     #[arg(long = "as", global = true, value_name = "AGENT")]
     agent: Option<String>,
@@ -96,13 +86,7 @@ fn asks_for_a_result(error: &clap::Error) -> bool {
 }
 
 fn run(Cli { global, command }: Cli) -> Result<(), Failure> {
-    let flags = Layer {
-        socket: global.socket,
-        url: global.url,
-        token_file: global.token_file,
-        log_level: global.log_level,
-        ..command.layer()
-    };
+    let flags = global.settings.0.and(command.layer());
     let form = if global.json { Some(Form::Json) } else { global.output };
     let mut settings = Settings::load(flags, global.config.as_deref())?;
     settings.caller = Caller {
@@ -117,6 +101,7 @@ fn run(Cli { global, command }: Cli) -> Result<(), Failure> {
 #[cfg(test)]
 mod test {
     use super::*;
+    use crate::config::{Layer, Value};
 
     #[test]
     fn the_definition_holds() {
@@ -127,7 +112,8 @@ mod test {
     fn flags_stand_anywhere() {
         let cli =
             Cli::try_parse_from(["agentpm", "query", "SHOW TABLES", "--socket", "/s", "--json"]).unwrap();
-        assert_eq!(cli.global.socket, Some("/s".into()));
+        let socket = Layer::flags().with("socket", Some(Value::Text("/s".into())));
+        assert_eq!(cli.global.settings.0, socket);
         assert!(cli.global.json);
     }
 }

@@ -5,7 +5,7 @@ use crate::auth::Policy;
 use crate::failure::{Failure, exit};
 use crate::http::front::Front;
 use crate::listen::{UnixSocket, serve_tcp, serve_unix};
-use crate::timers::expire_leases;
+use crate::timers::{expire_leases, write_snapshots};
 use domain::Work;
 use query::Engine;
 use serde::Serialize;
@@ -31,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) listen: Option<SocketAddr>,
     /// Who is let in over TCP.
     pub(crate) policy: Policy,
+    /// Events that the views on disk may be behind the log.
+    pub(crate) snapshot_every_events: u64,
+    /// Time that the views on disk may be behind the log.
+    pub(crate) snapshot_every: Duration,
 }
 
 /// A server that is ready.
@@ -57,7 +61,9 @@ impl Server {
     /// When another holds the directory, it cannot be opened, or a socket cannot be made.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
         let data = config.data.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&data));
+        let options =
+            store::Options { tail_events_max: config.snapshot_every_events, ..store::Options::default() };
+        let opened = tokio::task::spawn_blocking(move || open(&data, options));
         let engine = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
         let app = App::new(engine, config.policy);
         let unix = UnixSocket::bind(&config.socket)?;
@@ -76,6 +82,7 @@ impl Server {
             app.open.spawn(serve_tcp(front, listener));
         }
         app.open.spawn(expire_leases(app.clone()));
+        app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
         Ok(Self { app, socket: config.socket, listen })
     }
 
@@ -151,7 +158,7 @@ pub(crate) fn cannot_open(error: OpenError) -> Failure {
     Failure::new(code, format!("{error}{what_now}"))
 }
 
-fn open(data: &std::path::Path) -> Result<Engine, Failure> {
-    Engine::new(open_store(data, store::Options::default())?, query::Options::default())
+fn open(data: &std::path::Path, options: store::Options) -> Result<Engine, Failure> {
+    Engine::new(open_store(data, options)?, query::Options::default())
         .map_err(|error| Failure::internal(error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! What time alone brings about: leases that run out.
+//! What time alone brings about: leases that run out, snapshots that are due.
 
 use crate::app::Shared;
 use crate::clock;
@@ -43,6 +43,27 @@ pub(crate) async fn expire_leases(app: Shared) {
                 () = app.stop.cancelled() => return,
                 () = sleep(RETRY_AFTER) => {}
             }
+        }
+    }
+}
+
+/// Writes the views down whenever so much time has passed, if anything came since they were last, until the server
+/// stops. After many events the store does it by itself, and at the end closing does.
+pub(crate) async fn write_snapshots(app: Shared, every: Duration) {
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = sleep(every) => {}
+        }
+        let store = app.store().clone();
+        if store.checkpoint() >= store.head().position {
+            continue;
+        }
+        let written = tokio::task::spawn_blocking(move || store.checkpoint_blocking()).await;
+        match written {
+            Ok(Ok(())) => tracing::debug!("a snapshot of the views was written"),
+            Ok(Err(error)) => tracing::warn!(%error, "a snapshot of the views could not be written"),
+            Err(error) => tracing::error!(%error, "writing a snapshot of the views panicked"),
         }
     }
 }

@@ -62,7 +62,7 @@ struct Source {
 impl Import {
     pub(super) fn layer(&self) -> Layer {
         let Self::Beads(beads) = self;
-        Layer { data: beads.data.clone(), ..Layer::default() }
+        Layer::flags().with_data(beads.data.as_deref())
     }
 }
 

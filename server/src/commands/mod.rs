@@ -2,6 +2,7 @@
 
 mod agent;
 mod completions;
+mod config;
 mod context;
 mod demo;
 mod export;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Make the views of a data directory anew from its log
     Rebuild(rebuild::Rebuild),
+    /// Print every setting as it holds, and where its value comes from
+    Config(config::Config),
     /// Agents: who works
     #[command(subcommand)]
     Agent(agent::Agent),
@@ -85,7 +88,8 @@ impl Command {
             Self::Import(import) => import.layer(),
             Self::Verify(verify) => verify.layer(),
             Self::Rebuild(rebuild) => rebuild.layer(),
-            _ => crate::config::Layer::default(),
+            Self::Config(config) => config.layer(),
+            _ => crate::config::Layer::flags(),
         }
     }
 
@@ -106,6 +110,7 @@ impl Command {
             }
             Self::Verify(verify) => verify::run(&verify, &settings, form),
             Self::Rebuild(_) => rebuild::run(&settings, form),
+            Self::Config(_) => config::run(&settings, form),
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
             Self::Session(session) => connected(&settings, form, |to| session::run(session, to)),
             Self::Task(task) => connected(&settings, form, |to| task::run(*task, to)),

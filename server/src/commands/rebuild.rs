@@ -24,7 +24,7 @@ pub(crate) struct Rebuild {
 
 impl Rebuild {
     pub(super) fn layer(&self) -> Layer {
-        Layer { data: self.data.clone(), ..Layer::default() }
+        Layer::flags().with_data(self.data.as_deref())
     }
 }
 

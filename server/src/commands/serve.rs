@@ -1,38 +1,21 @@
 use crate::auth::{Browsers, Policy, Token};
-use crate::config::{Layer, Settings};
+use crate::config::{Layer, ServerFlags, Settings};
 use crate::failure::Failure;
 use crate::server::{Config, Server};
 use clap::Args;
 use std::io::Write;
-use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the daemon.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The data directory [env: AGENTPM_DB] [default: ~/.agentpm/data]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Listen on TCP too; port 0 takes a free one [env: AGENTPM_LISTEN]
-    #[arg(long, value_name = "ADDR:PORT")]
-    listen: Option<String>,
-    /// Let web pages of this origin in; may be given several times
-    #[arg(long, value_name = "ORIGIN")]
-    allow_origin: Vec<String>,
-    /// Accept that the token travels beyond this machine in clear text
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    settings: ServerFlags,
 }
 
 impl Serve {
     pub(super) fn layer(&self) -> Layer {
-        Layer {
-            data: self.data.clone(),
-            listen: self.listen.clone(),
-            allow_origin: (!self.allow_origin.is_empty()).then(|| self.allow_origin.clone()),
-            insecure: self.insecure.then_some(true),
-            ..Layer::default()
-        }
+        self.settings.0.clone()
     }
 }
 
@@ -59,7 +42,11 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     served
 }
 
-fn config(settings: &Settings) -> Result<Config, Failure> {
+/// What a server is started with, by the settings.
+///
+/// # Errors
+/// When a setting does not hold.
+pub(super) fn config(settings: &Settings) -> Result<Config, Failure> {
     let listen = settings.listen_address()?;
     let token = settings.token.as_deref().map(Token::new).transpose().map_err(Failure::usage)?;
     let browsers = Browsers {
@@ -71,6 +58,8 @@ fn config(settings: &Settings) -> Result<Config, Failure> {
         socket: settings.socket.clone(),
         listen,
         policy: Policy { token, browsers },
+        snapshot_every_events: settings.snapshot_every_events,
+        snapshot_every: settings.snapshot_every,
     })
 }
 

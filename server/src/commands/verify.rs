@@ -29,7 +29,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) fn layer(&self) -> Layer {
-        Layer { data: self.data.clone(), ..Layer::default() }
+        Layer::flags().with_data(self.data.as_deref())
     }
 }
 

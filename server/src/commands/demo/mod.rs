@@ -6,11 +6,10 @@ mod plan;
 mod report;
 mod show;
 
-use crate::auth::Policy;
 use crate::client::{At, Client};
-use crate::config::Target;
+use crate::config::{Layer, Settings, Target, Value};
 use crate::failure::Failure;
-use crate::server::{Config, Server};
+use crate::server::Server;
 use agent::{AGENTS, Team};
 use clap::Args;
 use serde_json::json;
@@ -58,12 +57,11 @@ async fn on_own_server(demo: Demo) -> Result<(), Failure> {
         .tempdir()
         .map_err(|error| Failure::internal(format!("a temporary directory: {error}")))?;
     let socket = dir.path().join("agentpm.sock");
-    let config = Config {
-        data: dir.path().join("data"),
-        socket: socket.clone(),
-        listen: None,
-        policy: Policy::default(),
-    };
+    // Of its own alone: nothing that the environment or a file says.
+    let own = Layer::flags()
+        .with_data(Some(&dir.path().join("data")))
+        .with("socket", Some(Value::Text(socket.to_string_lossy().into_owned())));
+    let config = super::serve::config(&Settings::resolve(&[own], None)?)?;
     let server = Server::start(config).await?;
     let interrupted = super::serve::stop_signal().map_err(|error| Failure::internal(error.to_string()))?;
     let mut interrupted = Box::pin(interrupted);

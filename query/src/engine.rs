@@ -23,12 +23,13 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use domain::Work;
 use domain::command::CandidateFilter;
+use domain::rows::Row;
 use futures::StreamExt;
 use grammar::Code;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{ObserverError, Position, ReadError, Store, Timestamp};
+use store::{Commit, ObserverError, Position, ReadError, Store, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc};
@@ -140,9 +141,24 @@ impl Engine {
     /// # Errors
     /// See [`StartError`].
     pub fn new(store: Store<Work>, options: Options) -> Result<Self, StartError> {
+        Self::observed(store, options, |_| {})
+    }
+
+    /// The same; `also` is called with every commit, as a [`store::Observer`] is.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn observed(
+        store: Store<Work>,
+        options: Options,
+        also: impl Fn(&Commit<Row>) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let views = Arc::new(Views::new());
         let observing = views.clone();
-        store.set_observer(Arc::new(move |commit| observing.push(commit)))?;
+        store.set_observer(Arc::new(move |commit| {
+            observing.push(commit);
+            also(commit);
+        }))?;
         views.load(|| store.reader())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.threads.max(1))
@@ -178,6 +194,12 @@ impl Engine {
     #[must_use]
     pub fn pin(&self) -> Pinned {
         Pinned::new(self.0.views.pin())
+    }
+
+    /// Position that the current rows have taken in; a [pin](Engine::pin) takes in what is left.
+    #[must_use]
+    pub fn views_position(&self) -> Position {
+        self.0.views.position()
     }
 
     /// Understands a statement. Everything it reads is of the head of this moment; `now` is the server's

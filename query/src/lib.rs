@@ -41,4 +41,4 @@ pub use predicate::{RowPredicate, candidate_filter};
 pub use stream::RowStream;
 pub use types::{TYPE_KEY, Type};
 pub use value::Value;
-pub use views::Pinned;
+pub use views::{Counts, Pinned};

@@ -6,11 +6,14 @@ use crate::condition::Looked;
 use crate::context::Provenance;
 use crate::error::Error;
 use crate::http::Room;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::server::Config;
 use crate::wire::append::ConditionRequest;
 use domain::{Command, Outcome, Work};
 use query::Engine;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Append, Appended, Context, Done, Store, Text};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +35,12 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// What every write passes.
     pub(crate) gate: Gate,
+    /// How many requests may come.
+    pub(crate) limits: Limits,
+    /// From when on a request is slow.
+    pub(crate) slow_request: Duration,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
     /// Connections and sockets still open.
@@ -40,13 +49,16 @@ pub(crate) struct App {
 
 impl App {
     /// An application on an open engine.
-    pub(crate) fn new(engine: Engine, policy: Policy) -> Shared {
+    pub(crate) fn new(engine: Engine, metrics: Metrics, config: &Config) -> Shared {
         Arc::new(Self {
             engine,
-            policy,
+            policy: config.policy.clone(),
             tickets: Tickets::default(),
             room: Room::default(),
             gate: Gate::default(),
+            limits: Limits::new(config.rate_per_connection, config.rate_per_agent, config.rate_limit_unix),
+            slow_request: config.slow_request,
+            metrics,
             stop: CancellationToken::new(),
             open: TaskTracker::new(),
         })
@@ -57,13 +69,27 @@ impl App {
         self.engine.store()
     }
 
+    /// Why no writes are taken, if they are not.
+    pub(crate) fn unready(&self) -> Option<Error> {
+        if self.stop.is_cancelled() {
+            return Some(Error::unavailable("the server is shutting down"));
+        }
+        if self.store().poisoned().is_some() {
+            return Some(Error::unavailable("the writer has stopped"));
+        }
+        self.gate.is_closed().then(|| Error::unavailable("an import is running"))
+    }
+
     /// Carries out a command; its events say who asked and why.
     ///
     /// # Errors
     /// What the model or the writer says against it.
     pub(crate) async fn execute(&self, by: &Provenance, command: Command) -> Result<Done<Outcome>, Error> {
         let _entered = self.gate.enter()?;
-        Ok(self.store().execute(context(by), command).await?)
+        let begun = Instant::now();
+        let done = self.store().execute(context(by), command).await;
+        self.metrics.written("command", begun.elapsed());
+        Ok(done?)
     }
 
     /// Appends events as they are, unless there is one that the condition says must not be there.
@@ -77,9 +103,15 @@ impl App {
         condition: Option<ConditionRequest>,
     ) -> Result<Appended, Error> {
         let _entered = self.gate.enter()?;
-        let Some(asked) = condition else { return Ok(self.store().append(context(by), append).await?) };
+        let begun = Instant::now();
+        let Some(asked) = condition else {
+            let appended = self.store().append(context(by), append).await;
+            self.metrics.written("append", begun.elapsed());
+            return Ok(appended?);
+        };
         let Looked { condition, fault } = Looked::new(self, asked).await?;
         let appended = self.store().append_if(context(by), append, Some(condition)).await;
+        self.metrics.written("append", begun.elapsed());
         appended.map_err(|error| Looked::refused(&fault, error))
     }
 

@@ -1,6 +1,7 @@
 //! Who asks and why: what a request's headers put into the metadata of the events it makes.
 
 use crate::error::Error;
+use crate::trace::TraceParent;
 use axum::http::HeaderMap;
 use domain::Problem;
 use store::Text;
@@ -19,6 +20,8 @@ pub(crate) struct Provenance {
     pub(crate) correlation_id: Option<Text>,
     /// `Agentpm-Plan-Id`
     pub(crate) plan_id: Option<Text>,
+    /// `traceparent`, when it holds
+    pub(crate) traceparent: Option<Text>,
 }
 
 impl Provenance {
@@ -45,6 +48,7 @@ impl Provenance {
             session_id: read("agentpm-session"),
             correlation_id: read("agentpm-correlation-id"),
             plan_id: read("agentpm-plan-id"),
+            traceparent: TraceParent::of(headers).map(|held| held.text().clone()),
         };
         match problems.is_empty() {
             true => Ok(provenance),
@@ -65,12 +69,13 @@ impl Provenance {
     }
 
     /// Every member of event metadata that a request's headers may make.
-    pub(crate) fn all(&self) -> [(&'static str, &Option<Text>); 4] {
+    pub(crate) fn all(&self) -> [(&'static str, &Option<Text>); 5] {
         [
             ("agent_id", &self.agent_id),
             ("session_id", &self.session_id),
             ("correlation_id", &self.correlation_id),
             ("plan_id", &self.plan_id),
+            ("traceparent", &self.traceparent),
         ]
     }
 

@@ -9,6 +9,7 @@ mod test;
 use crate::app::Shared;
 use crate::error::Error;
 use crate::http::blocking;
+use crate::metrics::Following;
 use domain::Rejection;
 use query::{EventPredicate, Sought, Start, Subscription};
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub(crate) struct Follow {
     /// The position of the step that was given last, until the consumer says that it took it.
     offered: Position,
     ready: VecDeque<Event>,
+    /// Tells figures how far it is.
+    following: Following,
     caught_up: bool,
     /// When the consumer last heard of us.
     heard: Instant,
@@ -74,7 +77,9 @@ impl Follow {
             (None, Start::Beginning) => Position::ZERO,
             (None, Start::Now) => app.store().head().position,
         };
+        let following = app.metrics.followers.begin(start);
         Self {
+            following,
             app,
             events: subscription.events,
             heads,
@@ -95,6 +100,7 @@ impl Follow {
     /// Says that the consumer took the last step.
     pub(crate) fn confirm(&mut self) {
         self.taken = self.offered;
+        self.following.is_at(self.taken);
     }
 
     /// Cancelled when the server stops.
@@ -179,6 +185,10 @@ impl Follow {
         };
         self.ready = matching;
         self.scanned = scanned;
+        if self.ready.is_empty() {
+            // Everything before was taken, or it would not have been asked for more.
+            self.following.is_at(scanned);
+        }
         Ok(())
     }
 }

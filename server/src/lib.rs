@@ -19,11 +19,15 @@ mod failure;
 mod follow;
 mod http;
 mod import;
+mod limits;
 mod listen;
+mod metrics;
 mod server;
 mod sse;
 mod telemetry;
 mod timers;
+mod tls;
+mod trace;
 mod wire;
 mod ws;
 

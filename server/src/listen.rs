@@ -10,6 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
+use std::future::ready;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 /// Connections served at once; more wait in the system's own queue.
 const CONNECTIONS_MAX: usize = 8_192;
@@ -92,25 +94,35 @@ pub(crate) async fn serve_unix(front: Front, socket: UnixSocket) {
         tokio::select! {
             () = stop.cancelled() => return,
             accepted = socket.listener.accept() => match accepted {
-                Ok((stream, _)) => connection(&front, Transport::Unix, stream, &turns).await,
+                Ok((stream, _)) => {
+                    let front = front.of(Transport::Unix, None);
+                    connection(front, Transport::Unix, ready(Ok(stream)), &turns).await;
+                }
                 Err(error) => pause(&error).await,
             },
         }
     }
 }
 
-/// Accepts from a TCP listener until the server stops.
-pub(crate) async fn serve_tcp(front: Front, listener: TcpListener) {
+/// Accepts from a TCP listener until the server stops; over TLS if there is an acceptor.
+pub(crate) async fn serve_tcp(front: Front, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let turns = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let stop = front.app.stop.clone();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     // Answers are written whole; waiting for more to send with them only delays.
                     let _ = stream.set_nodelay(true);
-                    connection(&front, Transport::Tcp, stream, &turns).await;
+                    let front = front.of(Transport::Tcp, Some(peer.ip()));
+                    match tls.clone() {
+                        None => connection(front, Transport::Tcp, ready(Ok(stream)), &turns).await,
+                        Some(tls) => {
+                            let shaken = async move { crate::tls::accept(&tls, stream).await };
+                            connection(front, Transport::Tcp, shaken, &turns).await;
+                        }
+                    }
                 }
                 Err(error) => pause(&error).await,
             },
@@ -124,18 +136,36 @@ async fn pause(error: &io::Error) {
 }
 
 /// Starts serving a connection, once there is a turn for it.
-async fn connection<S>(front: &Front, transport: Transport, stream: S, turns: &Arc<Semaphore>)
-where
+async fn connection<S>(
+    front: Front,
+    transport: Transport,
+    stream: impl Future<Output = io::Result<S>> + Send + 'static,
+    turns: &Arc<Semaphore>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // The semaphore is never closed.
     let Ok(turn) = turns.clone().acquire_owned().await else { return };
-    let (open, front) = (front.app.open.clone(), front.clone());
+    let open = front.app.open.clone();
     open.spawn(async move {
+        let counted = front.app.metrics.connections.with_label_values(&[transport.as_str()]);
+        counted.inc();
         let stop = front.app.stop.clone();
+        let stream = tokio::select! {
+            stream = stream => stream,
+            () = stop.cancelled() => Err(io::Error::other("the server stops")),
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                counted.dec();
+                tracing::debug!(%error, "a connection did not come about");
+                return;
+            }
+        };
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let front = front.clone();
-            async move { Ok::<_, Infallible>(front.answer(transport, request.map(Body::new)).await) }
+            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
         });
         // Without `pipeline_flush`: under it hyper has no bound on what waits to be written, and a reader that does
         // not read makes it gather a whole streamed answer.
@@ -155,6 +185,7 @@ where
         if let Err(error) = served {
             tracing::debug!(%error, "a connection ended badly");
         }
+        counted.dec();
         drop(turn);
     });
 }

@@ -2,9 +2,11 @@
 
 use crate::app::{App, Shared};
 use crate::auth::Policy;
+use crate::config::Rate;
 use crate::failure::{Failure, exit};
 use crate::http::front::Front;
 use crate::listen::{UnixSocket, serve_tcp, serve_unix};
+use crate::metrics::{Metrics, WriterMetrics};
 use crate::timers::{expire_leases, write_snapshots};
 use domain::Work;
 use query::Engine;
@@ -12,16 +14,18 @@ use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{OpenError, Store};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// Longest wait for what was accepted when the server stops: below the ten seconds after which supervisors
 /// kill. Who is not done by then has a connection that takes nothing.
 const STOP_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// What a server is started with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Config {
     /// The data directory; made when there is none.
     pub(crate) data: PathBuf,
@@ -31,10 +35,30 @@ pub(crate) struct Config {
     pub(crate) listen: Option<SocketAddr>,
     /// Who is let in over TCP.
     pub(crate) policy: Policy,
+    /// The certificate and key of TLS on that address.
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Requests of one connection, and of one agent.
+    pub(crate) rate_per_connection: Rate,
+    /// See there.
+    pub(crate) rate_per_agent: Rate,
+    /// Whether those hold on the Unix socket too.
+    pub(crate) rate_limit_unix: bool,
+    /// From when on a request is slow.
+    pub(crate) slow_request: Duration,
     /// Events that the views on disk may be behind the log.
     pub(crate) snapshot_every_events: u64,
     /// Time that the views on disk may be behind the log.
     pub(crate) snapshot_every: Duration,
+}
+
+#[cfg(test)]
+impl Config {
+    /// A server of a test's own, in that directory.
+    pub(crate) fn at(dir: &std::path::Path) -> Self {
+        use crate::config::{Layer, Settings};
+        let settings = Settings::resolve(&[Layer::flags()], Some(dir)).unwrap();
+        crate::commands::serve_config(&settings).unwrap()
+    }
 }
 
 /// A server that is ready.
@@ -63,9 +87,11 @@ impl Server {
         let data = config.data.clone();
         let options =
             store::Options { tail_events_max: config.snapshot_every_events, ..store::Options::default() };
-        let opened = tokio::task::spawn_blocking(move || open(&data, options));
+        let metrics = Metrics::default();
+        let writer = metrics.writer.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&data, options, writer));
         let engine = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
-        let app = App::new(engine, config.policy);
+        let app = App::new(engine, metrics, &config);
         let unix = UnixSocket::bind(&config.socket)?;
         let tcp = match config.listen {
             None => None,
@@ -79,7 +105,7 @@ impl Server {
         let front = Front::new(app.clone());
         app.open.spawn(serve_unix(front.clone(), unix));
         if let Some(listener) = tcp {
-            app.open.spawn(serve_tcp(front, listener));
+            app.open.spawn(serve_tcp(front, listener, config.tls));
         }
         app.open.spawn(expire_leases(app.clone()));
         app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
@@ -158,7 +184,15 @@ pub(crate) fn cannot_open(error: OpenError) -> Failure {
     Failure::new(code, format!("{error}{what_now}"))
 }
 
-fn open(data: &std::path::Path, options: store::Options) -> Result<Engine, Failure> {
-    Engine::new(open_store(data, options)?, query::Options::default())
-        .map_err(|error| Failure::internal(error.to_string()))
+fn open(
+    data: &std::path::Path,
+    options: store::Options,
+    counted: Arc<WriterMetrics>,
+) -> Result<Engine, Failure> {
+    let internal = |error: &dyn std::error::Error| Failure::internal(error.to_string());
+    let store = open_store(data, options)?;
+    let meter = counted.clone();
+    store.set_meter(Arc::new(move |measure| meter.measure(measure))).map_err(|error| internal(&error))?;
+    Engine::observed(store, query::Options::default(), move |commit| counted.commit(commit))
+        .map_err(|error| internal(&error))
 }

@@ -20,6 +20,7 @@ mod journal;
 mod keys;
 mod little_endian;
 mod lock;
+mod meter;
 #[cfg(test)]
 mod model;
 mod open;
@@ -50,6 +51,7 @@ pub use group::{
     Answered, Digest, Group, GroupError, Once, Render, Step, StepDone, StepError, StepResult, Told,
 };
 pub use id::{EventId, Position, Revision, Text, Timestamp};
+pub use meter::{Measure, Meter};
 pub use open::Opened;
 pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX};
 pub use read::Reader;

@@ -5,7 +5,7 @@ use crate::recent::Recent;
 use crate::writer::{AppendResult, CommandResult, GroupResult, Refused, Request, Role, Writer};
 use crate::{
     Append, AppendError, Appended, CheckpointError, Condition, Context, Decider, Done, EventId, ExecuteError,
-    Group, GroupError, Head, Observer, ObserverError, OpenError, Options, Reader, Timestamp, Told,
+    Group, GroupError, Head, Meter, Observer, ObserverError, OpenError, Options, Reader, Timestamp, Told,
 };
 use parking_lot::Mutex;
 use std::path::Path;
@@ -86,6 +86,20 @@ impl<D: Decider> Store<D> {
     /// When there is an observer.
     pub fn set_observer(&self, observer: Observer<D::Row>) -> Result<(), ObserverError> {
         self.0.writer.observer.set(observer).map_err(|_| ObserverError::Taken)
+    }
+
+    /// Sets what is told of every commit and flush what it cost; once.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn set_meter(&self, meter: Meter) -> Result<(), ObserverError> {
+        self.0.writer.meter.set(meter).map_err(|_| ObserverError::Taken)
+    }
+
+    /// Requests that wait for the writer, and how many may.
+    #[must_use]
+    pub fn queue_depth(&self) -> (usize, usize) {
+        self.0.writer.queue.depth()
     }
 
     /// Carries a command out. It returns when its events, and everything it was decided by, are durable.

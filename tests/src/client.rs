@@ -19,6 +19,13 @@ pub struct Client {
     token: Option<String>,
 }
 
+/// What all clients have. The server's client brings TLS into this one too, which then wants to know by whom.
+fn builder() -> reqwest::ClientBuilder {
+    // Another test of the process may have said so before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy().tls_certs_only([])
+}
+
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -50,7 +57,22 @@ impl Client {
     /// When no HTTP client can be built.
     #[must_use]
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        let http = reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy().build();
+        let http = builder().build();
+        Self {
+            http: http.expect("an HTTP client can be built"),
+            base: base.to_owned(),
+            token: token.map(str::to_owned),
+        }
+    }
+
+    /// Over TLS, trusting that certificate alone.
+    ///
+    /// # Panics
+    /// When it is no certificate.
+    #[must_use]
+    pub fn tls(base: &str, certificate: &str, token: Option<&str>) -> Self {
+        let trusted = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
+        let http = builder().tls_certs_only([trusted]).build();
         Self {
             http: http.expect("an HTTP client can be built"),
             base: base.to_owned(),
@@ -64,7 +86,7 @@ impl Client {
     /// When no HTTP client can be built.
     #[must_use]
     pub fn unix(path: &Path) -> Self {
-        let http = reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy().unix_socket(path).build();
+        let http = builder().unix_socket(path).build();
         Self {
             http: http.expect("an HTTP client can be built"),
             base: "http://localhost".to_owned(),

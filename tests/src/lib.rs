@@ -8,6 +8,7 @@ pub mod compare;
 pub mod fixture;
 pub mod git;
 pub mod model;
+pub mod prometheus;
 pub mod seed;
 pub mod server;
 pub mod slt;

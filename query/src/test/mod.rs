@@ -1,6 +1,7 @@
 //! The engine over a real store: what a statement gives, at every moment.
 
 mod as_of;
+mod counts;
 mod events;
 mod fixture;
 mod history;

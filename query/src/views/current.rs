@@ -2,9 +2,10 @@
 
 use super::chunked::Chunked;
 use super::rows::{Entry, Rows};
+use super::tally::{Counts, Tally};
 use domain::rows::{Row, Table, TaskGraph};
 use std::sync::Arc;
-use store::{Commit, Head, ReadError, Reader, RowChange, Text, Version};
+use store::{Commit, Head, ReadError, Reader, RowChange, Text, Timestamp, Version};
 
 /// (task, key of the row): which rows of a table are about a task.
 type ByTask = Chunked<(Text, Text), ()>;
@@ -18,6 +19,7 @@ pub(crate) struct Current {
     pub(crate) head: Head,
     tables: [Arc<Rows>; PLACES],
     by_task: [Arc<ByTask>; PLACES],
+    tally: Tally,
 }
 
 impl Current {
@@ -47,6 +49,11 @@ impl Current {
                 tasks.update(|other| other.cmp(key), |task| task.graph = graph);
             }
         }
+        for table in Table::ALL {
+            for (_, entry) in current.tables[place(table)].iter() {
+                current.tally.add(&entry.version.row, &entry.graph);
+            }
+        }
         Ok(current)
     }
 
@@ -58,6 +65,11 @@ impl Current {
     /// Keys of the rows of `table` that are about `task`, in order.
     pub(crate) fn about<'a>(&'a self, table: Table, task: &'a str) -> impl Iterator<Item = &'a Text> {
         self.by_task[place(table)].range(|(other, _)| (**other).cmp(task)).map(|((_, key), ())| key)
+    }
+
+    /// How many tasks and leases there are of each kind, with times as of `now`.
+    pub(crate) fn counts(&self, now: Timestamp) -> Counts {
+        self.tally.counts(now)
     }
 
     /// Takes in what a commit changed.
@@ -79,16 +91,28 @@ impl Current {
                 if table == Table::Tasks {
                     entry.graph = self.graph(&change.key);
                 }
+                self.tally.add(&entry.version.row, &entry.graph);
                 self.rows_mut(table).insert(change.key.clone(), entry)
             }
             None => self.rows_mut(table).remove(|key| key.cmp(&change.key)),
         };
+        if let Some(entry) = &before {
+            self.tally.take(&entry.version.row, &entry.graph);
+        }
         if table == Table::TaskGraph {
             let graph = match change.after {
                 Some(Row::TaskGraph(graph)) => graph,
                 _ => TaskGraph::default(),
             };
-            self.rows_mut(Table::Tasks).update(|key| key.cmp(&change.key), |task| task.graph = graph);
+            let Self { tables, tally, .. } = self;
+            Arc::make_mut(&mut tables[place(Table::Tasks)]).update(
+                |key| key.cmp(&change.key),
+                |task| {
+                    tally.take(&task.version.row, &task.graph);
+                    task.graph = graph;
+                    tally.add(&task.version.row, &task.graph);
+                },
+            );
         }
         let was = before.as_ref().map_or([None, None], |entry| tasks_of(&entry.version.row));
         let is = change.after.as_ref().map_or([None, None], tasks_of);

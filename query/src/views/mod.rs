@@ -5,15 +5,17 @@ mod current;
 mod derived;
 mod pinned;
 mod rows;
+mod tally;
 
 pub(crate) use current::Current;
 pub use pinned::Pinned;
 pub(crate) use rows::{Entry, Projection, RowChunk, Rows};
+pub use tally::Counts;
 
 use domain::rows::Row;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use store::{Commit, ReadError, Reader};
+use store::{Commit, Position, ReadError, Reader};
 use tokio::sync::Notify;
 
 /// Events of commits that wait to be taken in; at this many the committing thread takes them in itself, so
@@ -79,6 +81,11 @@ impl Views {
     /// The rows after every commit that was pushed before this call.
     pub(crate) fn pin(&self) -> Arc<Current> {
         self.catch_up()
+    }
+
+    /// Position that was taken in.
+    pub(crate) fn position(&self) -> Position {
+        self.current.lock().head.position
     }
 
     fn catch_up(&self) -> Arc<Current> {

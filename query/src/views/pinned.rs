@@ -2,6 +2,7 @@
 
 use super::current::Current;
 use super::rows::Entry;
+use super::tally::Counts;
 use domain::command::TaskView;
 use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
 use std::sync::Arc;
@@ -75,6 +76,12 @@ impl Pinned {
     #[must_use]
     pub fn count(&self, table: Table) -> usize {
         self.current.rows(table).len()
+    }
+
+    /// How many tasks and leases there are of each kind, as of the moment of [`Pinned::at`].
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.current.counts(self.now)
     }
 
     /// A task with its computed columns.

@@ -22,6 +22,16 @@ pub(crate) enum Transport {
     Tcp,
 }
 
+impl Transport {
+    /// Its word in figures.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unix => "unix",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
 /// What is asked of requests that come over TCP.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Policy {

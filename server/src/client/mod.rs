@@ -11,6 +11,7 @@ use crate::config::{Settings, Target};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde_json::Value;
+use std::path::Path;
 
 /// A client of one server. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -24,6 +25,20 @@ pub(crate) struct Client {
     asking: HeaderMap,
     /// … and with every change.
     changing: HeaderMap,
+}
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// When it cannot be read or holds none.
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let wrong = |why: String| ClientError::Usage(format!("--tls-ca {}: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let held = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| wrong(error.to_string()))?;
+    match held.is_empty() {
+        false => Ok(held),
+        true => Err(wrong("there is no certificate in it; expected PEM".to_owned())),
+    }
 }
 
 /// Where a call goes: the segments of its path, escaped by us, and its query string.
@@ -52,7 +67,8 @@ impl Client {
     /// # Errors
     /// When the URL is none.
     pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
-        let client = Self::at(&settings.target, settings.token.clone())?;
+        let client =
+            Self::trusting(&settings.target, settings.token.clone(), settings.tls_ca.as_deref())?;
         let (asking, changing) = (settings.caller.headers(false)?, settings.caller.headers(true)?);
         Ok(Self { asking, changing, ..client })
     }
@@ -62,8 +78,24 @@ impl Client {
     /// # Errors
     /// When the URL is none.
     pub(crate) fn at(target: &Target, token: Option<String>) -> Result<Self, ClientError> {
+        Self::trusting(target, token, None)
+    }
+
+    /// The same, which trusts the certificates of that file in place of the system's.
+    ///
+    /// # Errors
+    /// When the URL is none, or the file holds no certificates.
+    fn trusting(target: &Target, token: Option<String>, ca: Option<&Path>) -> Result<Self, ClientError> {
+        crate::tls::install();
         // A proxy between an agent and its own server is never meant, whatever the environment says.
         let builder = reqwest::Client::builder().no_proxy();
+        let is_tls = matches!(target, Target::Url(url) if url.starts_with("https:"));
+        let builder = match ca {
+            // The system's certificates take a while to read; who speaks no TLS needs none.
+            None if !is_tls => builder.tls_certs_only([]),
+            None => builder,
+            Some(path) => builder.tls_certs_only(certificates(path)?),
+        };
         let (builder, base) = match target {
             Target::Socket(path) => (builder.unix_socket(path.as_path()), "http://localhost"),
             Target::Url(url) => (builder, url.as_str()),

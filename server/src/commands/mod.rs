@@ -125,6 +125,9 @@ impl Command {
     }
 }
 
+#[cfg(test)]
+pub(crate) use serve::config as serve_config;
+
 /// A client command's way to the server and back.
 #[derive(Debug)]
 pub(crate) struct Connected {

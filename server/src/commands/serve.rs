@@ -46,7 +46,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When a setting does not hold.
-pub(super) fn config(settings: &Settings) -> Result<Config, Failure> {
+pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
     let listen = settings.listen_address()?;
     let token = settings.token.as_deref().map(Token::new).transpose().map_err(Failure::usage)?;
     let browsers = Browsers {
@@ -58,6 +58,11 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Failure> {
         socket: settings.socket.clone(),
         listen,
         policy: Policy { token, browsers },
+        tls: settings.tls.as_ref().map(|(cert, key)| crate::tls::acceptor(cert, key)).transpose()?,
+        rate_per_connection: settings.rate_per_connection,
+        rate_per_agent: settings.rate_per_agent,
+        rate_limit_unix: settings.rate_limit_unix,
+        slow_request: settings.slow_request,
         snapshot_every_events: settings.snapshot_every_events,
         snapshot_every: settings.snapshot_every,
     })

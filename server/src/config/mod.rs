@@ -48,7 +48,6 @@ impl Eq for Setting {}
 const HIDDEN: &str = "set";
 
 /// What holds after all layers.
-#[allow(dead_code, reason = "limits and TLS are put in next")]
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// The data directory.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// `Retry-After` of an error that says nothing more exact, in seconds.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
@@ -100,6 +101,13 @@ impl Error {
 
     pub(crate) fn details(mut self, details: Value) -> Self {
         self.0.details = details;
+        self
+    }
+
+    /// When the same request may succeed.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.0.retry_after_s = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
         self
     }
 

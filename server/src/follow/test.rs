@@ -1,6 +1,7 @@
 use super::*;
 use crate::app::App;
-use crate::auth::Policy;
+use crate::metrics::Metrics;
+use crate::server::Config;
 use domain::Work;
 use query::{Engine, Params, Prepared};
 use store::{Append, Context, ExpectedRevision, NewEvent, Store, StreamWrite, Timestamp};
@@ -8,7 +9,8 @@ use store::{Append, Context, ExpectedRevision, NewEvent, Store, StreamWrite, Tim
 /// An application on an empty log.
 fn app(dir: &tempfile::TempDir) -> Shared {
     let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
-    App::new(Engine::new(store, query::Options::default()).unwrap(), Policy::default())
+    let engine = Engine::new(store, query::Options::default()).unwrap();
+    App::new(engine, Metrics::default(), &Config::at(dir.path()))
 }
 
 fn follow(app: &Shared, pql: &str, resume: Option<u64>) -> Follow {

@@ -1,15 +1,19 @@
 //! What every request passes, whatever its path and whether it came over HTTP or in a WebSocket frame.
 
+use super::asked::Asked;
 use crate::app::Shared;
 use crate::auth::Transport;
 use crate::error::{Code, Error};
+use crate::limits::{Allowance, Scope};
 use crate::wire::envelope::POSITION;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 use store::Position;
 use tower::ServiceExt;
@@ -35,22 +39,39 @@ const MIN_POSITION: HeaderName = HeaderName::from_static("agentpm-min-position")
 pub(crate) struct Front {
     pub(crate) app: Shared,
     router: Router,
+    peer: Arc<Peer>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    transport: Transport,
+    /// Of TCP.
+    address: Option<IpAddr>,
+    allowance: Allowance,
 }
 
 impl Front {
-    /// A way in to every path of the API.
+    /// A way in to every path of the API, as nobody has taken it yet.
     pub(crate) fn new(app: Shared) -> Self {
         let router = super::router(app.clone());
-        Self { app, router }
+        let allowance = app.limits.connection(Transport::Unix);
+        Self { app, router, peer: Arc::new(Peer { transport: Transport::Unix, address: None, allowance }) }
     }
 
-    /// Answers a request that arrived over a connection.
-    pub(crate) async fn answer(&self, transport: Transport, request: Request<Body>) -> Response {
+    /// The same for one connection.
+    pub(crate) fn of(&self, transport: Transport, address: Option<IpAddr>) -> Self {
+        let allowance = self.app.limits.connection(transport);
+        Self { peer: Arc::new(Peer { transport, address, allowance }), ..self.clone() }
+    }
+
+    /// Answers a request that arrived over the connection.
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response {
+        let transport = self.peer.transport;
         let (mut request, unread) = super::unread::keep(request);
         let request_id = request_id(request.headers());
+        let asked = Asked::new(request.method(), request.uri(), request.headers());
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let about = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (request.method().clone(), request.uri().path().to_owned()));
         let mut response = if is_preflight(transport, &request) {
             match self.app.policy.browsers.check(request.headers()) {
                 Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -66,7 +87,8 @@ impl Front {
                     }
                     self.dispatch(request).await
                 }
-                Err(error) => error.into_response(),
+                // Guesses at a token are counted too.
+                Err(error) => self.peer.allowance.take().err().unwrap_or(error).into_response(),
             }
         };
         if let Some(unread) = unread {
@@ -75,17 +97,38 @@ impl Front {
         if let Some(origin) = origin.filter(|origin| self.app.policy.browsers.is_allowed(origin)) {
             allow(origin, &mut response);
         }
-        if let Some((method, path)) = about {
-            let (id, status) = (request_id.to_str().unwrap_or(""), response.status().as_u16());
-            tracing::debug!(request_id = id, %method, path, status, "answered");
-        }
+        asked.done(&self.app, request_id.to_str().unwrap_or(""), &response);
         response.headers_mut().insert(REQUEST_ID, request_id);
         response
     }
 
+    /// Answers a call that came through a socket.
+    pub(crate) async fn call(&self, req: &str, request: Request<Body>) -> Response {
+        let asked = Asked::new(request.method(), request.uri(), request.headers());
+        let response = self.dispatch(request).await;
+        asked.done(&self.app, req, &response);
+        response
+    }
+
+    /// Refuses a request when there were too many.
+    fn limit(&self, request: &Request<Body>) -> Result<(), Error> {
+        let refused = |scope: Scope| {
+            move |error| {
+                self.app.metrics.rate_limited(scope.as_str());
+                error
+            }
+        };
+        let Peer { transport, address, allowance } = &*self.peer;
+        allowance.take().map_err(refused(Scope::Connection))?;
+        let agent = request.headers().get("agentpm-agent").map(HeaderValue::as_bytes);
+        let path = request.uri().path();
+        self.app.limits.agent(*transport, path, agent, *address).map_err(refused(Scope::Agent))
+    }
+
     /// Answers a request of a caller who has been let in.
-    pub(crate) async fn dispatch(&self, request: Request<Body>) -> Response {
+    async fn dispatch(&self, request: Request<Body>) -> Response {
         let answer = async {
+            self.limit(&request)?;
             check_path(request.uri())?;
             refuse_key(&request)?;
             self.reach_position(request.headers()).await?;

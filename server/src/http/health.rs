@@ -2,7 +2,6 @@
 
 use super::Answer;
 use crate::app::Shared;
-use crate::error::Error;
 use crate::wire::args;
 use crate::wire::envelope::answer_value;
 use axum::Router;
@@ -24,14 +23,8 @@ async fn healthz(State(app): State<Shared>, uri: Uri) -> Answer {
 /// Reads and writes are taken.
 async fn readyz(State(app): State<Shared>, uri: Uri) -> Answer {
     args::none(&uri)?;
-    if app.stop.is_cancelled() {
-        return Err(Error::unavailable("the server is shutting down"));
-    }
-    if app.store().poisoned().is_some() {
-        return Err(Error::unavailable("the writer has stopped"));
-    }
-    if app.gate.is_closed() {
-        return Err(Error::unavailable("an import is running"));
+    if let Some(why) = app.unready() {
+        return Err(why);
     }
     let head = app.store().head();
     Ok(answer_value(head.position, &json!({"status": "ready", "position": head.position})))

@@ -1,6 +1,7 @@
 //! The HTTP API: one file per area, put together here.
 
 mod agents;
+mod asked;
 mod call;
 mod contexts;
 mod events;
@@ -9,6 +10,7 @@ mod health;
 mod import;
 mod leases;
 mod list;
+mod metrics;
 mod outflow;
 mod progress_items;
 pub(crate) mod query;
@@ -27,6 +29,7 @@ use crate::app::Shared;
 use crate::error::{Code, Error};
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn;
 
 /// What a handler gives.
 pub(crate) type Answer = Result<axum::response::Response, Error>;
@@ -35,6 +38,7 @@ pub(crate) type Answer = Result<axum::response::Response, Error>;
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(tickets::routes())
         .merge(events::routes())
         .merge(streams::routes())
@@ -49,6 +53,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .merge(import::routes())
         .merge(crate::ws::routes())
         .merge(crate::sse::routes())
+        .route_layer(from_fn(asked::name_route))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(app)

@@ -26,13 +26,33 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn run(State(app): State<Shared>, headers: HeaderMap, call: Call) -> Answer {
     let started = Instant::now();
-    let form = Form::accepted(&headers, &[Form::Document, Form::Lines, Form::Csv, Form::Arrow])?;
+    let mut kind = "none";
+    let answer = answered(&app, &headers, call, started, &mut kind).await;
+    app.metrics.queried(kind, started.elapsed(), answer.is_ok());
+    answer
+}
+
+/// Answers a statement and says of which kind it is, once that is known.
+async fn answered(
+    app: &Shared,
+    headers: &HeaderMap,
+    call: Call,
+    started: Instant,
+    kind: &mut &'static str,
+) -> Answer {
+    let form = Form::accepted(headers, &[Form::Document, Form::Lines, Form::Csv, Form::Arrow])?;
     let (pql, given) =
         call.decode(|fields| (fields.required_text("pql"), fields.take("params", |item| item.json())))?;
     let given = given.as_ref().map_or_else(|| Ok(Params::default()), params)?;
     match app.engine.prepare(&pql, given, clock::now())? {
-        Prepared::Query(query) => rows(&app, &pql, query, form, started).await,
-        Prepared::Claim(claim) => claims(&app, call, claim, form, started).await,
+        Prepared::Query(query) => {
+            *kind = "query";
+            rows(app, &pql, query, form, started).await
+        }
+        Prepared::Claim(claim) => {
+            *kind = "claim";
+            claims(app, call, claim, form, started).await
+        }
         Prepared::Subscribe(_) => Err(Error::new(Code::Pql, "a subscription needs a connection that stays")
             .details(serde_json::json!({
                 "pql_code": grammar::Code::NotAllowed.as_str(),

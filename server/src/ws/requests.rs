@@ -14,11 +14,12 @@ pub(super) const IN_FLIGHT_MAX: usize = 256;
 /// Largest answer through a socket: a JSON document of the largest query fits well.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
-/// Paths that make no sense inside a socket.
-const NOT_HERE: [&str; 3] = ["/ws", "/subscribe", "/tickets"];
+/// Paths that make no sense inside a socket, or whose answers are no JSON.
+const NOT_HERE: [&str; 5] = ["/ws", "/subscribe", "/tickets", "/metrics", "/diagnostics/bundle"];
 
 /// Headers of the socket's own request that hold for every call made through it.
-const IDENTITY: [&str; 4] = ["agentpm-agent", "agentpm-session", "agentpm-correlation-id", "agentpm-plan-id"];
+const IDENTITY: [&str; 5] =
+    ["agentpm-agent", "agentpm-session", "agentpm-correlation-id", "agentpm-plan-id", "traceparent"];
 
 /// Headers a call may set for itself. The rest is of connections, and those are not the call's.
 const OWN: [&str; 7] = [
@@ -53,7 +54,7 @@ pub(super) struct Call {
 pub(super) async fn answer(front: &Front, identity: &HeaderMap, call: Call) -> Vec<u8> {
     let req = call.req.clone();
     let response = match request(identity, call) {
-        Ok(request) => front.dispatch(request).await,
+        Ok(request) => front.call(&req, request).await,
         Err(error) => error.into_response(),
     };
     match whole(response).await {

@@ -23,6 +23,8 @@ const SUBSCRIPTIONS_MAX: usize = 1_024;
 
 /// Serves a socket until the client leaves or the server stops.
 pub(super) async fn run(front: Front, identity: HeaderMap, socket: WebSocket) {
+    let counted = front.app.metrics.sockets.clone();
+    counted.inc();
     let (sink, mut frames) = socket.split();
     let (outbox, outlet) = outbox();
     let stop = front.app.stop.clone();
@@ -69,6 +71,7 @@ pub(super) async fn run(front: Front, identity: HeaderMap, socket: WebSocket) {
     drop(outbox);
     // The writer ends when it has written what is left, or could not.
     let _ = writing.await;
+    counted.dec();
 }
 
 struct Session {

@@ -4,9 +4,10 @@ use super::core::Taken;
 use super::layer::layer;
 use super::request::Answer;
 use super::{Writer, panic_text};
-use crate::{Decider, Head, record};
+use crate::{Decider, Head, Measure, record};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 impl<D: Decider> Writer<D> {
     /// Commits a drain and sends its answers; if that cannot be, the writer stops and none leaves.
@@ -25,9 +26,12 @@ impl<D: Decider> Writer<D> {
         if let Some(why) = self.poison.get() {
             return Err(why);
         }
+        let begun = Instant::now();
         let mut chain = self.chain.lock();
         let encoded = record::encode(*chain, &commit.events, &commit.answers);
+        let (bytes_written, written) = (encoded.bytes.len(), Instant::now());
         self.disk.commit(commit.first, encoded.bytes)?;
+        let sync = written.elapsed();
         *chain = encoded.chain;
         self.recent.push(&commit, bytes);
         let head = Head { position: commit.last, time: commit.time };
@@ -39,6 +43,10 @@ impl<D: Decider> Writer<D> {
         }
         self.head.send_replace(head);
         self.views.freeze_if_due();
+        if let Some(meter) = self.meter.get() {
+            let (events, bytes) = (commit.events.len(), bytes_written);
+            meter(Measure::Commit { events, bytes, sync, total: begun.elapsed() });
+        }
         Ok(())
     }
 }

@@ -33,12 +33,13 @@ use crate::read::Fetch;
 use crate::recent::Recent;
 use crate::record::Chain;
 use crate::views::Views;
-use crate::{Decider, Head, Observer, Options, Timestamp};
+use crate::{Decider, Head, Measure, Meter, Observer, Options, Timestamp};
 use parking_lot::Mutex;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// A drain's commit, if it has events, and the answers that leave when it has landed.
@@ -56,6 +57,7 @@ pub(crate) struct Writer<D: Decider> {
     pub(crate) head: watch::Sender<Head>,
     pub(crate) deadline: Mutex<Option<Timestamp>>,
     pub(crate) observer: OnceLock<Observer<D::Row>>,
+    pub(crate) meter: OnceLock<Meter>,
     pub(crate) poison: Poison,
     drain_events_max: usize,
     drain_bytes_max: usize,
@@ -82,6 +84,7 @@ impl<D: Decider> Writer<D> {
             views,
             recent,
             observer: OnceLock::new(),
+            meter: OnceLock::new(),
             poison: Poison::new(),
             drain_events_max: options.drain_events_max,
             drain_bytes_max: options.drain_bytes_max,
@@ -156,9 +159,12 @@ impl<D: Decider> Writer<D> {
     /// Writes down what is frozen. The body of the flushing thread.
     pub(crate) fn flush_when_frozen(&self) {
         while let Some(frozen) = self.views.wait_frozen() {
+            let begun = Instant::now();
             let flushed = catch_unwind(AssertUnwindSafe(|| self.views.flush(&self.disk, &frozen)));
-            if let Err(why) = flushed.unwrap_or_else(|panic| Err(panic_text(&*panic))) {
-                self.stop(&format!("views cannot be written: {why}"));
+            match (flushed.unwrap_or_else(|panic| Err(panic_text(&*panic))), self.meter.get()) {
+                (Err(why), _) => self.stop(&format!("views cannot be written: {why}")),
+                (Ok(()), Some(meter)) => meter(Measure::Flush { total: begun.elapsed() }),
+                (Ok(()), None) => {}
             }
         }
     }

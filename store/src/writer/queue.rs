@@ -150,8 +150,13 @@ impl<T> Queue<T> {
         self.state.lock().refuses
     }
 
+    /// Requests that wait, and how many may.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        (self.state.lock().waiting.len(), self.requests_max)
+    }
+
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.state.lock().waiting.len()
+        self.depth().0
     }
 }

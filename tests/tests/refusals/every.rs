@@ -78,7 +78,11 @@ impl Route {
 
     /// The doors it has.
     pub(crate) fn doors(&self) -> &'static [Door] {
-        if ["/ws", "/subscribe", "/tickets"].contains(&self.template) { HTTP } else { DOORS }
+        if ["/ws", "/subscribe", "/tickets", "/metrics", "/diagnostics/bundle"].contains(&self.template) {
+            HTTP
+        } else {
+            DOORS
+        }
     }
 
     fn ask(&self, body: Value) -> Row {

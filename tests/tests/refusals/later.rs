@@ -21,7 +21,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/leases/$lease/transfer", "handing a lease over"),
     ("POST", "/batch", "batches of commands"),
     ("POST", "/backup", "backups"),
-    ("GET", "/metrics", "metrics"),
     ("GET", "/diagnostics/bundle", "diagnostics"),
     ("GET", "/openapi.json", "the description of the API"),
 ];

@@ -155,6 +155,8 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::raw("POST", "/import?format=beads", "application/x-ndjson", vec![b' '; 9 << 20])
             .is(413, "ERR_PAYLOAD_TOO_LARGE"),
         Row::call("GET", "/healthz?verbose=1", Value::Null).invalid(&["/verbose"]),
+        Row::call("GET", "/metrics?format=json", Value::Null).through(HTTP).invalid(&["/format"]),
+        Row::call("GET", "/metrics", Value::Null).through(&[Door::Request]).invalid(&["/path"]),
         Row::call("GET", "/readyz?verbose=1", Value::Null).invalid(&["/verbose"]),
         // A position that is far off: it is waited for, and then told.
         Row::call("GET", "/tasks", Value::Null)

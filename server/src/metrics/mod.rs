@@ -173,7 +173,7 @@ impl Default for Metrics {
                 &["kind"],
             ),
             writer: Arc::new(WriterMetrics::new(&make)),
-            connections: make.gauges("agentpm_connections", "Open connections.", &["transport"]),
+            connections: make.gauges("agentpm_connections", "Open connections; one that became a WebSocket is counted there.", &["transport"]),
             sockets: make.gauge("agentpm_websocket_connections", "Open WebSockets."),
             followers: Followers::default(),
             looked_up: LookedUp::new(&make),

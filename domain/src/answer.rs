@@ -2,8 +2,8 @@
 
 use crate::beads::BatchReport;
 use crate::command::{Claimed, Outcome, TaskView};
-use crate::evolve::ended_run;
-use crate::rows::{Relationship, Run};
+use crate::evolve::{ended_lease, ended_run};
+use crate::rows::{Lease, Relationship, Run};
 use crate::state::Work;
 use std::sync::Arc;
 use store::{Event, Text, Timestamp};
@@ -24,12 +24,16 @@ pub enum Pending {
     Relationship(Text),
     /// This relationship is gone.
     RelationshipRemoved(Arc<Relationship>),
+    /// The item of that id.
+    ProgressItem(Text),
     /// The items of those ids.
     ProgressItems(Vec<Text>),
     /// The context of that id.
     Context(Text),
     /// The active lease of that id.
     Lease(Text),
+    /// The lease ended, which was this before.
+    LeaseEnded(Arc<Lease>),
     /// What was claimed, best first.
     Claims {
         /// Each of them.
@@ -83,11 +87,19 @@ impl Work {
                 Outcome::Relationship(Arc::clone(self.relationship(&id).expect(PROMISE)))
             }
             Pending::RelationshipRemoved(relationship) => Outcome::RelationshipRemoved(relationship),
+            Pending::ProgressItem(id) => {
+                Outcome::ProgressItem(Arc::clone(&self.progress.get(&id).expect(PROMISE).row))
+            }
             Pending::ProgressItems(ids) => Outcome::ProgressItems(
                 ids.iter().map(|id| Arc::clone(&self.progress.get(id).expect(PROMISE).row)).collect(),
             ),
             Pending::Context(id) => Outcome::Context(Arc::clone(self.context(&id).expect(PROMISE))),
             Pending::Lease(id) => Outcome::Lease(Arc::clone(&self.leases.get(&id).expect(PROMISE).row)),
+            Pending::LeaseEnded(lease) => {
+                let event = |event: &&Event| event.stream.strip_prefix("lease-") == Some(&*lease.id);
+                let ends = events.iter().filter(event).find_map(|event| ended_lease(&lease, event));
+                Outcome::Lease(Arc::new(ends.expect(PROMISE)))
+            }
             Pending::Claims { claims, now, stopped_early } => Outcome::Claims {
                 claims: claims.iter().map(|claim| self.claimed(claim, now)).collect(),
                 stopped_early,

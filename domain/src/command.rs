@@ -70,6 +70,47 @@ pub enum Command {
     ImportBeads(beads::Batch),
 }
 
+impl Command {
+    /// The lease it names to be let through.
+    #[must_use]
+    pub fn lease_id(&self) -> Option<&Text> {
+        match self {
+            Self::UpdateTask(UpdateTask { guard, .. })
+            | Self::TransitionTask(TransitionTask { guard, .. })
+            | Self::AddProgress { guard, .. }
+            | Self::CompleteProgress { guard, .. }
+            | Self::CompleteTask(CompleteTask { guard, .. })
+            | Self::FailTask(FailTask { guard, .. })
+            | Self::ReleaseTask { guard, .. } => guard.lease_id.as_ref(),
+            Self::RenewLease { lease_id, .. }
+            | Self::ReleaseLease { lease_id }
+            | Self::AppendRunEvents { lease_id, .. } => Some(lease_id),
+            _ => None,
+        }
+    }
+
+    /// The agent it says it is for.
+    #[must_use]
+    pub fn agent_id(&self) -> Option<&Text> {
+        match self {
+            Self::RegisterAgent(command) => command.id.as_ref(),
+            Self::AcquireLease(command) => Some(&command.agent_id),
+            Self::Claim(command) => Some(&command.agent_id),
+            _ => None,
+        }
+    }
+
+    /// The session it says it is in.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&Text> {
+        match self {
+            Self::AcquireLease(command) => command.session_id.as_ref(),
+            Self::Claim(command) => command.session_id.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// What entitles a caller to write to a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guard {
@@ -269,6 +310,7 @@ pub enum Outcome {
     Relationship(Arc<Relationship>),
     /// It is gone; this is what it was.
     RelationshipRemoved(Arc<Relationship>),
+    ProgressItem(Arc<ProgressItem>),
     ProgressItems(Vec<Arc<ProgressItem>>),
     Context(Arc<Context>),
     Lease(Arc<Lease>),

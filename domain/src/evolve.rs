@@ -11,6 +11,7 @@ pub(crate) mod relationship;
 mod run;
 pub(crate) mod task;
 
+pub(crate) use lease::ended as ended_lease;
 pub(crate) use run::ended as ended_run;
 pub(crate) use task::made as made_task;
 

@@ -13,5 +13,6 @@ mod relationship;
 mod run;
 mod sync;
 mod transition;
+mod undo;
 mod update;
 mod world;

@@ -115,6 +115,15 @@ impl App {
         appended.map_err(|error| Looked::refused(&fault, error))
     }
 
+    /// Who carries a command out: who the request says, else who the command says, else the holder of the
+    /// lease it names.
+    pub(crate) fn by(&self, by: &Provenance, command: &Command) -> Provenance {
+        by.clone()
+            .or_agent(command.agent_id())
+            .or_agent(self.holder(command.lease_id()).as_ref())
+            .or_session(command.session_id())
+    }
+
     /// The agent that holds a lease: who acts when a request names a lease and nobody else.
     pub(crate) fn holder(&self, lease_id: Option<&Text>) -> Option<Text> {
         self.engine.pin().lease(lease_id?).map(|lease| lease.agent_id.clone())

@@ -205,7 +205,6 @@ async fn who_and_why_is_in_the_metadata() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has Idempotency-Key; the server has not, yet"]
 async fn a_key_makes_a_request_happen_once() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());

@@ -329,7 +329,6 @@ async fn claims_choose_by_class_score_age_and_ability() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has /batch; the server has not, yet"]
 async fn a_batch_is_one_or_many() {
     let (_dir, _server, client) = server().await;
     let good = json!({ "op": "create_task", "data": { "id": "a", "title": "a" }, "ref": "first" });
@@ -370,7 +369,6 @@ async fn a_batch_is_one_or_many() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the contract has /batch; the server has not, yet"]
 async fn a_batch_points_at_what_is_wrong() {
     let (_dir, _server, client) = server().await;
     for (op, pointer) in [

@@ -77,6 +77,8 @@ impl<'a> Draft<'a> {
         self.context.now
     }
 
+    /// The next id of this command's. The first is the id of what the command makes, and equals the seed: who
+    /// chose the seed knows it beforehand, and can name it in what comes after.
     pub(super) fn fresh_id(&mut self) -> Text {
         debug_assert!(self.ids < DRAFT_IDS_MAX, "a command takes more ids than are set apart for it");
         let id = self.context.seed.plus(self.ids);

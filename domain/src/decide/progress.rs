@@ -65,5 +65,5 @@ pub(super) fn complete(
         let tags = draft.tags_of(&item.task_id).with("progress:", &item_id);
         draft.push("progress-", &item_id, kind::PROGRESS_ITEM_COMPLETED, &data, tags);
     }
-    Ok(Pending::ProgressItems(vec![item_id]))
+    Ok(Pending::ProgressItem(item_id))
 }

@@ -213,7 +213,8 @@ pub(super) fn release_lease(draft: &mut Draft<'_>, lease_id: &Text) -> Result<Pe
         return Ok(ended.answer(draft, task.id.clone()));
     }
     let guard = Guard { lease_id: Some(lease.id.clone()), ..Guard::default() };
-    release(draft, lease.task_id.clone(), &guard, None)
+    release(draft, lease.task_id.clone(), &guard, None)?;
+    Ok(Pending::LeaseEnded(lease))
 }
 
 /// Adds the agent's own events to the stream of its run.

@@ -4,7 +4,7 @@ use crate::event::kind;
 use crate::rows::{Lease, LeaseStatus, Row, Table};
 use crate::state::Work;
 use std::sync::Arc;
-use store::{Revision, Version};
+use store::{Event, Revision, Version};
 
 impl Work {
     pub(super) fn lease_acquired(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
@@ -54,15 +54,21 @@ impl Work {
 
     /// Released or expired.
     pub(super) fn lease_ended(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
-        let before = self.leases.remove(suffix)?;
-        let status = match &*fold.event.kind {
-            kind::LEASE_EXPIRED => LeaseStatus::Expired,
-            _ => LeaseStatus::Released,
-        };
-        let lease = Arc::new(Lease { status, updated_at: fold.time, ..Lease::clone(&before.row) });
-        note(Some(before), &lease, fold);
+        let lease = Arc::new(ended(&self.leases.get(suffix)?.row, fold.event)?);
+        let before = self.leases.remove(suffix);
+        note(before, &lease, fold);
         Some(())
     }
+}
+
+/// The lease after the event that ends it; none if the event is not such a one.
+pub(crate) fn ended(lease: &Lease, event: &Event) -> Option<Lease> {
+    let status = match &*event.kind {
+        kind::LEASE_EXPIRED => LeaseStatus::Expired,
+        kind::LEASE_RELEASED => LeaseStatus::Released,
+        _ => return None,
+    };
+    Some(Lease { status, updated_at: event.time, ..lease.clone() })
 }
 
 fn note(before: Option<Version<Arc<Lease>>>, after: &Arc<Lease>, fold: &mut Fold<'_>) {

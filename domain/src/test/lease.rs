@@ -110,12 +110,13 @@ fn given_back_by_the_lease_alone() {
     world.ok(task("a"));
     let lease = world.claim_one("bob").lease;
     match world.ok(Command::ReleaseLease { lease_id: lease.id.clone() }) {
-        Outcome::Ended { task, run } => {
-            assert_eq!((task.task.status, run.status), (TaskStatus::Open, RunStatus::Released));
-            assert_eq!(run.ended_at, Some(world.now));
+        Outcome::Lease(ended) => {
+            assert_eq!((&ended.id, ended.status), (&lease.id, LeaseStatus::Released));
+            assert_eq!(ended.updated_at, world.now);
         }
         other => panic!("{other:?}"),
     }
+    assert_eq!(world.task("a").status, TaskStatus::Open);
     assert!(matches!(
         world.refused(Command::ReleaseLease { lease_id: lease.id.clone() }),
         Rejection::LeaseExpired { .. }

@@ -104,7 +104,7 @@ fn progress_is_made_item_by_item() {
     world.check(done(true), r#"ProgressItemCompleted progress-%2 {"completed":true,"task_id":"a"}"#);
     world.check(done(true), "");
     match world.ok(done(false)) {
-        Outcome::ProgressItems(items) => assert_eq!(items[0].completed_at, None),
+        Outcome::ProgressItem(item) => assert_eq!(item.completed_at, None),
         other => panic!("{other:?}"),
     }
     let without =

@@ -88,6 +88,31 @@ impl Error {
         Self::new(Code::Unavailable, message)
     }
 
+    /// The error of a batch whose operations at those places do not hold. Problems of form are told of all of
+    /// them, another error of the first.
+    pub(crate) fn of_operations(errors: Vec<(usize, Self)>) -> Self {
+        let mut problems = Vec::new();
+        for (index, Self(parts)) in errors {
+            let Some(details) = parts.details.as_array().filter(|_| parts.code == Code::Validation) else {
+                let message = format!("operation {index}: {}", parts.message);
+                let details = match parts.details {
+                    Value::Object(mut members) => {
+                        members.insert("op".into(), index.into());
+                        Value::Object(members)
+                    }
+                    _ => json!({"op": index}),
+                };
+                return Self(Box::new(Parts { message, details, ..*parts }));
+            };
+            problems.extend(details.iter().map(|problem| {
+                let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+                let at = if text("pointer") == "/ref" { "" } else { "/data" };
+                Problem { pointer: format!("/ops/{index}{at}{}", text("pointer")), message: text("message") }
+            }));
+        }
+        Self::validation(&problems)
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self

@@ -1,11 +1,10 @@
 //! Agents: who works.
 
+use super::carry::carry_out;
 use super::list::{Page, columns, one};
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::wire::args::{self, Args};
-use crate::wire::envelope::answer;
-use crate::wire::outcome::push_outcome;
 use crate::wire::work::register_agent;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -24,9 +23,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn register(State(app): State<Shared>, call: Call) -> Answer {
     let command = call.decode(register_agent)?;
-    let by = call.by.or_agent(command.id.as_ref());
-    let done = app.execute(&by, Command::RegisterAgent(command)).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    carry_out(&app, call, Command::RegisterAgent(command)).await
 }
 
 async fn show(State(app): State<Shared>, Path(id): Path<String>, uri: Uri) -> Answer {

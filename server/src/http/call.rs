@@ -5,6 +5,7 @@ use super::room::{Room, Taken};
 use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::{Code, Error};
+use crate::once::OnceKey;
 use crate::wire::args;
 use crate::wire::fields::Fields;
 use axum::body::{Body, BodyDataStream};
@@ -25,6 +26,8 @@ const DRAIN_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 pub(crate) struct Call {
     /// What the headers say of the caller.
     pub(crate) by: Provenance,
+    /// The key by which it is made once.
+    pub(crate) once: Option<OnceKey>,
     body: Bytes,
     /// Held until the request is answered.
     _room: Taken,
@@ -64,7 +67,8 @@ impl FromRequest<Shared> for Call {
         if !body.is_empty() {
             is_json(&parts.headers)?;
         }
-        Ok(Self { by, body, _room: room })
+        let once = OnceKey::of(&parts.headers, &parts.method, parts.uri.path(), &body)?;
+        Ok(Self { by, once, body, _room: room })
     }
 }
 

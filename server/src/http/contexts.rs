@@ -1,9 +1,8 @@
 //! Contexts: what is worth knowing about a task.
 
+use super::carry::carry_out;
 use super::{Answer, Call};
 use crate::app::Shared;
-use crate::wire::envelope::answer;
-use crate::wire::outcome::push_outcome;
 use crate::wire::work::add_context;
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +15,5 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn add(State(app): State<Shared>, call: Call) -> Answer {
     let command = call.decode_some(add_context)?;
-    let done = app.execute(&call.by, Command::AddContext(command)).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    carry_out(&app, call, Command::AddContext(command)).await
 }

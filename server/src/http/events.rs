@@ -2,12 +2,10 @@
 
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::outflow::{Form, Gone, Outflow};
-use super::{Answer, Call, blocking};
+use super::{Answer, Call, blocking, carry};
 use crate::app::Shared;
 use crate::error::{Code, Error};
-use crate::wire::append::{
-    append as read_append, check_reserved, condition as read_condition, push_appended,
-};
+use crate::wire::append::{append as read_append, condition as read_condition};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
 use axum::Router;
@@ -38,9 +36,7 @@ pub(super) fn routes() -> Router<Shared> {
 async fn append(State(app): State<Shared>, call: Call) -> Answer {
     let (append, condition) =
         call.decode(|fields| (read_append(fields, &call.by), read_condition(fields)))?;
-    check_reserved(&append)?;
-    let appended = app.append(&call.by, append, condition).await?;
-    Ok(answer(appended.last, |out| push_appended(out, &appended)))
+    carry::append(&app, call, append, condition).await
 }
 
 /// Which events are asked for.

@@ -5,6 +5,7 @@ use crate::app::Shared;
 use crate::auth::Transport;
 use crate::error::{Code, Error};
 use crate::limits::{Allowance, Scope};
+use crate::once::IDEMPOTENCY_KEY;
 use crate::wire::envelope::POSITION;
 use axum::Router;
 use axum::body::Body;
@@ -31,7 +32,6 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub(crate) const SOCKET: &str = "/ws";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MIN_POSITION: HeaderName = HeaderName::from_static("agentpm-min-position");
 
 /// The way in.
@@ -199,13 +199,21 @@ fn check_path(uri: &Uri) -> Result<(), Error> {
     }
 }
 
-/// Refuses `Idempotency-Key` where something may change: a key that is taken and not kept would let a retry happen
+/// Calls that keep no answer, each with what makes it safe to send again.
+const KEEP_NO_ANSWER: [(&str, &str); 2] = [
+    ("/import", "an import goes on where it was when it is given the same input again"),
+    ("/tickets", "a ticket that is not used is gone after 30 s: take another"),
+];
+
+/// Refuses `Idempotency-Key` where no answer is kept: a key that is taken and not kept would let a retry happen
 /// twice.
 fn refuse_key(request: &Request<Body>) -> Result<(), Error> {
-    match request.method().is_safe() || !request.headers().contains_key(IDEMPOTENCY_KEY) {
-        true => Ok(()),
-        false => Err(Error::problem("", "header Idempotency-Key: not kept by this version")
-            .hint("give new things ids of your own: the same id again is refused or gets its first answer")),
+    let keeps_none = KEEP_NO_ANSWER.iter().find(|(path, _)| *path == request.uri().path());
+    match keeps_none.filter(|_| request.headers().contains_key(IDEMPOTENCY_KEY)) {
+        None => Ok(()),
+        Some((_, instead)) => {
+            Err(Error::problem("", "header Idempotency-Key: this call keeps no answer").hint(*instead))
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod agents;
 mod asked;
+mod batch;
 mod call;
+mod carry;
 mod contexts;
 mod events;
 pub(crate) mod front;
@@ -50,6 +52,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .merge(contexts::routes())
         .merge(progress_items::routes())
         .merge(leases::routes())
+        .merge(batch::routes())
         .merge(import::routes())
         .merge(crate::ws::routes())
         .merge(crate::sse::routes())

@@ -1,11 +1,12 @@
 //! PQL: `POST /query`.
 
 use super::outflow::{Form, Gone, Outflow};
-use super::tasks::claim::{Taken, take};
+use super::tasks::claim::{Attempt, Taken, Write, take, take_now};
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::clock;
 use crate::error::{Code, Error};
+use crate::once::replay;
 use crate::wire::envelope::{answer, push, push_list, push_name};
 use crate::wire::outcome::reopen;
 use crate::wire::rows::push_task;
@@ -13,10 +14,10 @@ use crate::wire::time::rfc3339;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
 use axum::routing::post;
 use domain::command::{Claim, Claimed};
 use query::{ArrowStream, Params, Prepared, PreparedQuery, RowStream, Type};
+use std::sync::Arc;
 use std::time::Instant;
 use store::Text;
 
@@ -232,7 +233,7 @@ fn cannot_write(error: impl std::fmt::Display) -> Error {
 /// `CLAIM next_task`: the tasks that were taken, each with its lease.
 async fn claims(app: &Shared, call: Call, claim: query::Claim, form: Form, started: Instant) -> Answer {
     let agent_id = Text::from(claim.agent);
-    let by = call.by.or_agent(Some(&agent_id));
+    let by = call.by.clone().or_agent(Some(&agent_id));
     let claim = Claim {
         agent_id,
         session_id: by.session_id.clone(),
@@ -242,11 +243,18 @@ async fn claims(app: &Shared, call: Call, claim: query::Claim, form: Form, start
     };
     match form {
         Form::Document => {
-            let taken = take(app, &by, claim).await?;
-            Ok(claims_document(&taken, started))
+            let write: Write = Arc::new(move |out, taken| push_claims_document(out, taken, started));
+            match take(app, call.once.as_ref(), &by, claim, &write).await? {
+                Attempt::Taken(taken) => Ok(answer(taken.position, |out| write(out, &taken))),
+                Attempt::Kept { answer, again } => Ok(replay(&answer, again)),
+            }
+        }
+        Form::Lines if call.once.is_some() => {
+            Err(Error::problem("", "header Idempotency-Key: an answer of lines is not kept")
+                .hint("accept application/json"))
         }
         Form::Lines => {
-            let taken = take(app, &by, claim).await?;
+            let taken = take_now(app, &by, claim).await?;
             let (mut out, response) = Outflow::response(form, taken.position);
             for claimed in &taken.claims {
                 out.write(|out| {
@@ -263,14 +271,12 @@ async fn claims(app: &Shared, call: Call, claim: query::Claim, form: Form, start
     }
 }
 
-fn claims_document(taken: &Taken, started: Instant) -> Response {
+fn push_claims_document(out: &mut Vec<u8>, taken: &Taken, started: Instant) {
     let lease = [("lease_id", Type::Text), ("fence", Type::Int), ("expires_at", Type::Time)];
     let columns = query::tables::tasks::SCHEMA.columns.iter().map(|column| (column.name, column.ty));
-    answer(taken.position, |out| {
-        push_head(out, columns.chain(lease));
-        push_list(out, &taken.claims, push_claimed);
-        push_tail(out, taken.claims.len(), taken.position.0, started);
-    })
+    push_head(out, columns.chain(lease));
+    push_list(out, &taken.claims, push_claimed);
+    push_tail(out, taken.claims.len(), taken.position.0, started);
 }
 
 fn push_claimed(out: &mut Vec<u8>, claimed: &Claimed) {

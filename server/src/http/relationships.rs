@@ -1,9 +1,8 @@
 //! Relationships between tasks.
 
+use super::carry::carry_out;
 use super::{Answer, Call};
 use crate::app::Shared;
-use crate::wire::envelope::answer;
-use crate::wire::outcome::push_outcome;
 use crate::wire::work::add_relationship;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -16,12 +15,10 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn add(State(app): State<Shared>, call: Call) -> Answer {
     let command = call.decode_some(add_relationship)?;
-    let done = app.execute(&call.by, Command::AddRelationship(command)).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    carry_out(&app, call, Command::AddRelationship(command)).await
 }
 
 async fn remove(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {
     call.decode(|_| ())?;
-    let done = app.execute(&call.by, Command::RemoveRelationship { relationship_id: id.into() }).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    carry_out(&app, call, Command::RemoveRelationship { relationship_id: id.into() }).await
 }

@@ -1,17 +1,15 @@
 //! Runs: attempts at tasks.
 
+use super::carry::carry_out;
 use super::list::{Page, columns, one};
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::wire::args::{self, Args};
-use crate::wire::envelope::answer;
-use crate::wire::outcome::push_outcome;
 use crate::wire::work::run_events;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::routing::{get, post};
-use domain::Command;
 use domain::rows::{Row, RunStatus, Table};
 use query::tables::{RowFields, runs};
 
@@ -65,10 +63,5 @@ async fn list(State(app): State<Shared>, uri: Uri) -> Answer {
 
 async fn append_events(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {
     let command = call.decode(|fields| run_events(id.into(), fields))?;
-    let holder = match &command {
-        Command::AppendRunEvents { lease_id, .. } => app.holder(Some(lease_id)),
-        _ => None,
-    };
-    let done = app.execute(&call.by.or_agent(holder.as_ref()), command).await?;
-    Ok(answer(done.position, |out| push_outcome(out, &done.outcome)))
+    carry_out(&app, call, command).await
 }

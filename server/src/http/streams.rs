@@ -2,9 +2,9 @@
 
 use super::events::{PAGE_BYTES_MAX, size};
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
-use super::{Answer, Call, blocking};
+use super::{Answer, Call, blocking, carry};
 use crate::app::Shared;
-use crate::wire::append::{check_reserved, condition, push_appended, stream_write};
+use crate::wire::append::{condition, stream_write};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
 use axum::Router;
@@ -28,9 +28,7 @@ async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Cal
     let (write, condition) =
         call.decode(|fields| (stream_write(stream.clone(), fields, &call.by), condition(fields)))?;
     let append = Append { writes: vec![write] };
-    check_reserved(&append)?;
-    let appended = app.append(&call.by, append, condition).await?;
-    Ok(answer(appended.last, |out| push_appended(out, &appended)))
+    carry::append(&app, call, append, condition).await
 }
 
 async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -> Answer {

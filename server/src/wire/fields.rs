@@ -11,7 +11,9 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use store::{Text, Timestamp};
 
 /// Problems told of one request: enough to mend it, not enough to fill a screen with one mistake.
@@ -26,9 +28,16 @@ pub(crate) struct Problems {
     found: RefCell<Vec<Problem>>,
     /// Something that is well formed but too large has a status of its own and goes before the rest.
     oversize: RefCell<Option<Error>>,
+    /// In a batch: the ids that `$name` stands for, by the refs of the operations before.
+    refs: Option<Arc<BTreeMap<Text, Text>>>,
 }
 
 impl Problems {
+    /// For an operation of a batch.
+    pub(crate) fn with_refs(refs: Arc<BTreeMap<Text, Text>>) -> Self {
+        Self { refs: Some(refs), ..Self::default() }
+    }
+
     pub(crate) fn add(&self, at: impl fmt::Display, message: impl Into<String>) {
         let mut problems = self.found.borrow_mut();
         if problems.len() < PROBLEMS_MAX {
@@ -75,7 +84,7 @@ pub(crate) struct Item<'a, 'p> {
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// The members of the document, noting a problem when it is no object.
-    pub(super) fn root(text: &'a str, problems: &'p Problems) -> Option<Self> {
+    pub(crate) fn root(text: &'a str, problems: &'p Problems) -> Option<Self> {
         let raw: &RawValue = match serde_json::from_str(text) {
             Ok(raw) => raw,
             Err(error) => {
@@ -155,6 +164,26 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.require(name, |item| item.text())
     }
 
+    /// The id of something there is, if given.
+    pub(crate) fn id(&mut self, name: &'static str) -> Option<Text> {
+        self.take(name, |item| item.id())
+    }
+
+    /// The id of something there is, which must be given.
+    pub(crate) fn required_id(&mut self, name: &'static str) -> Text {
+        self.require(name, |item| item.id())
+    }
+
+    /// Ids of what there is, none when not given.
+    pub(crate) fn ids(&mut self, name: &'static str) -> Vec<Text> {
+        self.take(name, |item| item.list(|item| item.id())).unwrap_or_default()
+    }
+
+    /// Whether a member is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.iter().flatten().any(|(known, _)| known == name)
+    }
+
     /// A truth value, `false` when not given.
     pub(crate) fn flag(&mut self, name: &'static str) -> bool {
         self.take(name, |item| item.bool()).unwrap_or(false)
@@ -168,6 +197,11 @@ impl<'a, 'p> Fields<'a, 'p> {
     /// Takes every member that nobody asked for as known: what they mean is not known either.
     pub(crate) fn ignore_rest(&mut self) {
         self.members.clear();
+    }
+
+    /// Whether anything was found wrong so far.
+    pub(crate) fn is_faulty(&self) -> bool {
+        !self.problems.found.borrow().is_empty()
     }
 
     /// Notes every member that nobody asked for.
@@ -214,6 +248,17 @@ impl<'a, 'p> Item<'a, 'p> {
 
     pub(crate) fn text(&self) -> Option<Text> {
         self.str().map(|text| Text::from(&*text))
+    }
+
+    /// The id of something there is. In a batch `$name` is the id that the operation of that `ref` makes.
+    pub(crate) fn id(&self) -> Option<Text> {
+        let id = self.text()?;
+        let (Some(refs), Some(name)) = (&self.problems.refs, id.strip_prefix('$')) else { return Some(id) };
+        refs.get(name).cloned().or_else(|| {
+            let known = nearest(name, refs.keys().map(|name| &**name));
+            let hint = known.map_or_else(String::new, |near| format!("; did you mean `${near}`?"));
+            self.problem(format!("no operation before this one has the ref `{}`{hint}", short(name)))
+        })
     }
 
     /// An id for something new.
@@ -290,6 +335,11 @@ impl<'a, 'p> Item<'a, 'p> {
             true => Some(self.raw.get().into()),
             false => self.expected("an object"),
         }
+    }
+
+    /// The value itself.
+    pub(crate) fn raw_value(&self) -> Box<RawValue> {
+        self.raw.to_owned()
     }
 
     /// Any JSON, as the bytes that were received.

@@ -17,6 +17,7 @@ pub(crate) fn push_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
         Outcome::Relationship(row) | Outcome::RelationshipRemoved(row) => {
             push_row(out, &RowFields::Relationship(row));
         }
+        Outcome::ProgressItem(row) => push_row(out, &RowFields::ProgressItem(row)),
         Outcome::ProgressItems(rows) => push_progress_items(out, rows),
         Outcome::Context(row) => push_row(out, &RowFields::Context(row)),
         Outcome::Lease(row) => push_row(out, &RowFields::Lease(row)),

@@ -16,7 +16,7 @@ const ATTEMPTS: RangeInclusive<i64> = 1..=ATTEMPTS_MAX;
 /// `{lease_id?, fence?, expected_version?, override?}`, part of many requests.
 pub(crate) fn guard(fields: &mut Fields<'_, '_>) -> Guard {
     Guard {
-        lease_id: fields.text("lease_id"),
+        lease_id: fields.id("lease_id"),
         fence: fields.take("fence", |item| item.count()),
         expected_version: fields.take("expected_version", |item| item.count()),
         override_lease: fields.flag("override"),
@@ -31,7 +31,7 @@ pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
         intent: fields.text("intent"),
         kind: fields.text("type"),
         project_id: fields.text("project_id"),
-        parent_id: fields.text("parent_id"),
+        parent_id: fields.id("parent_id"),
         priority: fields.take("priority", |item| item.int_in(PRIORITY)),
         class: fields.take("class", |item| item.word(Class::ALL)),
         caps: set(fields, "caps").unwrap_or_default(),
@@ -40,13 +40,13 @@ pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
         due_at: fields.take("due_at", |item| item.time()),
         not_before: fields.take("not_before", |item| item.time()),
         max_attempts: fields.take("max_attempts", |item| item.int_in(ATTEMPTS)),
-        owner_agent_id: fields.text("owner_agent_id"),
+        owner_agent_id: fields.id("owner_agent_id"),
         progress: fields.texts("progress"),
         contexts: fields
             .take("contexts", |item| item.list(|item| item.whole(new_context).flatten()))
             .unwrap_or_default(),
-        blocked_by: fields.texts("blocked_by"),
-        blocks: fields.texts("blocks"),
+        blocked_by: fields.ids("blocked_by"),
+        blocks: fields.ids("blocks"),
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn update(task_id: Text, fields: &mut Fields<'_, '_>) -> UpdateTask {
         intent: fields.change("intent", |item| item.text()),
         kind: fields.change("type", |item| item.text()),
         project_id: fields.change("project_id", |item| item.text()),
-        parent_id: fields.change("parent_id", |item| item.text()),
+        parent_id: fields.change("parent_id", |item| item.id()),
         priority: not_null(fields, "priority", |item| item.int_in(PRIORITY)),
         class: not_null(fields, "class", |item| item.word(Class::ALL)),
         caps: not_null(fields, "caps", |item| item.set()),
@@ -76,7 +76,7 @@ pub(crate) fn update(task_id: Text, fields: &mut Fields<'_, '_>) -> UpdateTask {
         due_at: fields.change("due_at", |item| item.time()),
         not_before: fields.change("not_before", |item| item.time()),
         max_attempts: not_null(fields, "max_attempts", |item| item.int_in(ATTEMPTS)),
-        owner_agent_id: fields.change("owner_agent_id", |item| item.text()),
+        owner_agent_id: fields.change("owner_agent_id", |item| item.id()),
     }
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn transition(task_id: Text, fields: &mut Fields<'_, '_>) -> Option<T
     let status = fields.require("status", |item| Some(item.word(TaskStatus::ALL)));
     let guard = guard(fields);
     let reason = fields.text("reason");
-    let blocked_by = fields.texts("blocked_by");
+    let blocked_by = fields.ids("blocked_by");
     Some(TransitionTask { task_id, status: status?, guard, reason, blocked_by })
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn register_agent(fields: &mut Fields<'_, '_>) -> RegisterAgent {
 
 /// `POST /relationships`; none when the type does not hold (which is noted).
 pub(crate) fn add_relationship(fields: &mut Fields<'_, '_>) -> Option<AddRelationship> {
-    let from_task_id = fields.required_text("from_task_id");
-    let to_task_id = fields.required_text("to_task_id");
+    let from_task_id = fields.required_id("from_task_id");
+    let to_task_id = fields.required_id("to_task_id");
     let kind = fields.require("type", |item| Some(item.word(RelationshipType::ALL)));
     let metadata = fields.take("metadata", |item| item.json_object());
     Some(AddRelationship { from_task_id, to_task_id, kind: kind?, metadata })
@@ -29,16 +29,16 @@ pub(crate) fn add_relationship(fields: &mut Fields<'_, '_>) -> Option<AddRelatio
 
 /// `POST /contexts`; none when the type does not hold (which is noted).
 pub(crate) fn add_context(fields: &mut Fields<'_, '_>) -> Option<AddContext> {
-    let task_id = fields.required_text("task_id");
+    let task_id = fields.required_id("task_id");
     let context = new_context(fields);
-    let supersedes = fields.text("supersedes");
+    let supersedes = fields.id("supersedes");
     Some(AddContext { task_id, context: context?, supersedes })
 }
 
 /// `POST /progress_items`
 pub(crate) fn add_progress(fields: &mut Fields<'_, '_>) -> Command {
     Command::AddProgress {
-        task_id: fields.required_text("task_id"),
+        task_id: fields.required_id("task_id"),
         items: fields.require("items", |item| item.texts()),
         guard: guard(fields),
     }
@@ -56,9 +56,9 @@ pub(crate) fn complete_progress(item_id: Text, fields: &mut Fields<'_, '_>) -> C
 /// `POST /leases`
 pub(crate) fn acquire_lease(fields: &mut Fields<'_, '_>) -> AcquireLease {
     AcquireLease {
-        task_id: fields.required_text("task_id"),
-        agent_id: fields.required_text("agent_id"),
-        session_id: fields.text("session_id"),
+        task_id: fields.required_id("task_id"),
+        agent_id: fields.required_id("agent_id"),
+        session_id: fields.id("session_id"),
         ttl_ms: fields.take("ttl_s", |item| item.seconds_as_ms()),
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn renew_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> Comman
 
 /// `POST /runs/{id}/events`
 pub(crate) fn run_events(run_id: Text, fields: &mut Fields<'_, '_>) -> Command {
-    let lease_id = fields.required_text("lease_id");
+    let lease_id = fields.required_id("lease_id");
     let events = fields.require("events", |item| {
         item.list(|item| {
             item.whole(|fields| RunEvent {
@@ -110,8 +110,8 @@ pub(crate) fn claim(fields: &mut Fields<'_, '_>) -> ClaimRequest {
         fields.take(name, |item| item.int_in(range)).and_then(|value| u32::try_from(value).ok())
     };
     ClaimRequest {
-        agent_id: fields.required_text("agent_id"),
-        session_id: fields.text("session_id"),
+        agent_id: fields.required_id("agent_id"),
+        session_id: fields.id("session_id"),
         filter: fields.text("where"),
         params: fields.take("params", |item| item.json()),
         ttl_ms: fields.take("lease_s", |item| item.seconds_as_ms()),

@@ -151,8 +151,14 @@ pub(crate) fn rows() -> Vec<Row> {
             }
         }
         if route.method != "GET" {
-            let row = route.ask(Value::Null).header("idempotency-key", "k").is(400, "ERR_VALIDATION");
-            rows.push(row.says("Idempotency-Key").later("idempotency keys"));
+            for key in ["", " ", "k\u{e9}", &"k".repeat(256)] {
+                let row = route.ask(Value::Null).header("idempotency-key", key);
+                rows.push(row.is(400, "ERR_VALIDATION").says("Idempotency-Key"));
+            }
+            if ["/import", "/tickets"].contains(&route.template) {
+                let row = route.ask(Value::Null).header("idempotency-key", "k").is(400, "ERR_VALIDATION");
+                rows.push(row.says("keeps no answer"));
+            }
         }
     }
     rows

@@ -19,7 +19,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/sessions/x/heartbeat", "sessions"),
     ("POST", "/sessions/x/end", "sessions"),
     ("POST", "/leases/$lease/transfer", "handing a lease over"),
-    ("POST", "/batch", "batches of commands"),
     ("POST", "/backup", "backups"),
     ("GET", "/diagnostics/bundle", "diagnostics"),
     ("GET", "/openapi.json", "the description of the API"),
@@ -31,11 +30,6 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call(method, *path, body).is(404, "ERR_NOT_FOUND").says("no path").later(brings)
     });
     let others = [
-        Row::call("POST", "/tasks", json!({ "title": "t" }))
-            .header("idempotency-key", "k")
-            .invalid(&[])
-            .says("Idempotency-Key")
-            .later("idempotency keys"),
         Row::statement("CREATE PROJECTION p AS SELECT agent_id AS a, count(*) AS n FROM events GROUP BY a")
             .is(400, "ERR_PQL")
             .says("not_allowed")

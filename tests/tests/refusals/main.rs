@@ -5,6 +5,7 @@
 //! says of itself: a code, a route, a frame or a statement without a row fails it. [`hostile`] sends what no row
 //! can list: every field of every body, every parameter, header and frame, with every hostile value.
 
+mod batch;
 mod complete;
 mod every;
 mod frames;
@@ -22,7 +23,8 @@ use stage::{Seen, Stage};
 
 /// The whole table.
 fn table() -> Vec<Row> {
-    [work::rows(), log::rows(), query::rows(), frames::rows(), every::rows(), later::rows()].concat()
+    [work::rows(), batch::rows(), log::rows(), query::rows(), frames::rows(), every::rows(), later::rows()]
+        .concat()
 }
 
 /// What is wrong with an answer, if anything.

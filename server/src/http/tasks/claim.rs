@@ -1,17 +1,20 @@
 use crate::app::Shared;
 use crate::context::Provenance;
 use crate::error::Error;
+use crate::group::{Step, Steps};
 use crate::http::{Answer, Call};
+use crate::once::{OnceKey, replay};
 use crate::wire::envelope::answer;
 use crate::wire::outcome::{push_claim, push_claims};
 use crate::wire::work::{ClaimRequest, claim as read_claim};
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use domain::command::{Claim, Claimed};
-use domain::{Command, Outcome};
+use domain::{Command, Outcome, Work};
 use query::Params;
+use std::sync::Arc;
 use std::time::Duration;
-use store::Position;
+use store::{Done, Position, StepDone, StepResult, Told};
 use tokio::time::{Instant, sleep, timeout};
 
 /// A waiting claim is tried again when something was committed, but no more often than this: many agents
@@ -28,15 +31,20 @@ const STOPPED_EARLY: HeaderName = HeaderName::from_static("agentpm-stopped-early
 /// `POST /tasks/claim`
 pub(super) async fn claim(State(app): State<Shared>, call: Call) -> Answer {
     let request = call.decode(read_claim)?;
-    let by = call.by.or_agent(Some(&request.agent_id)).or_session(request.session_id.as_ref());
+    let by = call.by.clone().or_agent(Some(&request.agent_id)).or_session(request.session_id.as_ref());
     let limit = request.limit;
     let wait = Duration::from_millis(request.wait_ms);
-    let taken = take_or_wait(&app, &by, prepare(&app, request)?, wait).await?;
-    let mut response = answer(taken.position, |out| match (limit, &taken.claims[..]) {
+    let write: Write = Arc::new(move |out, taken| match (limit, &taken.claims[..]) {
         (None | Some(1), [claim]) => push_claim(out, claim),
         (None | Some(1), _) => out.extend_from_slice(b"null"),
         (Some(_), claims) => push_claims(out, claims),
     });
+    let claim = prepare(&app, request)?;
+    let taken = match take_or_wait(&app, call.once.as_ref(), &by, claim, &write, wait).await? {
+        Attempt::Taken(taken) => taken,
+        Attempt::Kept { answer, again } => return Ok(replay(&answer, again)),
+    };
+    let mut response = answer(taken.position, |out| write(out, &taken));
     if taken.stopped_early {
         response.headers_mut().insert(STOPPED_EARLY, HeaderValue::from_static("true"));
     }
@@ -67,41 +75,100 @@ fn prepare(app: &Shared, request: ClaimRequest) -> Result<Claim, Error> {
 }
 
 /// What a claim came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) claims: Vec<Claimed>,
     pub(crate) stopped_early: bool,
     pub(crate) position: Position,
 }
 
-/// Claims once.
+impl Taken {
+    fn of(Done { outcome, position }: Done<Outcome>) -> Self {
+        let (claims, stopped_early) = match outcome {
+            Outcome::Claims { claims, stopped_early } => (claims, stopped_early),
+            // The model answers a claim with claims.
+            _ => (Vec::new(), false),
+        };
+        Self { claims, stopped_early, position }
+    }
+}
+
+/// How what was claimed is written.
+pub(crate) type Write = Arc<dyn Fn(&mut Vec<u8>, &Taken) + Send + Sync>;
+
+/// What one attempt came to.
+pub(crate) enum Attempt {
+    /// What it took, if anything.
+    Taken(Taken),
+    /// The answer that is kept for its key.
+    Kept { answer: Arc<[u8]>, again: bool },
+}
+
+/// Tries to claim.
 ///
 /// # Errors
 /// What the model or the writer say against it.
-pub(crate) async fn take(app: &Shared, by: &Provenance, claim: Claim) -> Result<Taken, Error> {
-    let done = app.execute(by, Command::Claim(claim)).await?;
-    let (claims, stopped_early) = match done.outcome {
-        Outcome::Claims { claims, stopped_early } => (claims, stopped_early),
-        // The model answers a claim with claims.
-        _ => (Vec::new(), false),
-    };
-    Ok(Taken { claims, stopped_early, position: done.position })
+pub(crate) async fn take_now(app: &Shared, by: &Provenance, claim: Claim) -> Result<Taken, Error> {
+    app.execute(by, Command::Claim(claim)).await.map(Taken::of)
+}
+
+/// Tries to claim, once if there is a key.
+///
+/// # Errors
+/// What the model or the writer say against it.
+pub(crate) async fn take(
+    app: &Shared,
+    key: Option<&OnceKey>,
+    by: &Provenance,
+    claim: Claim,
+    write: &Write,
+) -> Result<Attempt, Error> {
+    let Some(key) = key else { return take_now(app, by, claim).await.map(Attempt::Taken) };
+    let written = Arc::clone(write);
+    let once = key.once(by.agent_id.as_ref(), move |results| {
+        let taken = taken(results);
+        let mut out = Vec::new();
+        written(&mut out, &taken);
+        (taken.position, out)
+    });
+    let steps = Steps::new(app, vec![(by.clone(), Step::Command(Command::Claim(claim)))]).await;
+    let told = steps.map_err(|(_, error)| error)?.carry_out(app, true, Some(once)).await;
+    Ok(match told.map_err(|(_, error)| error)? {
+        Told::Kept { answer, again } => Attempt::Kept { answer, again },
+        Told::Now(results) => Attempt::Taken(taken(&results)),
+    })
+}
+
+/// What the only step of an atomic group took.
+fn taken(results: &[StepResult<Work>]) -> Taken {
+    let done = results.iter().find_map(|result| match result {
+        Ok(StepDone::Command(done)) => Some(Taken::of(done.clone())),
+        _ => None,
+    });
+    done.unwrap_or_default()
 }
 
 /// Claims, and while there is nothing to take, waits for something to change.
-async fn take_or_wait(app: &Shared, by: &Provenance, claim: Claim, wait: Duration) -> Result<Taken, Error> {
+async fn take_or_wait(
+    app: &Shared,
+    key: Option<&OnceKey>,
+    by: &Provenance,
+    claim: Claim,
+    write: &Write,
+    wait: Duration,
+) -> Result<Attempt, Error> {
     let deadline = Instant::now() + wait;
     let mut heads = app.store().watch();
     loop {
         heads.borrow_and_update();
-        let taken = take(app, by, claim.clone()).await?;
-        if !taken.claims.is_empty() || Instant::now() >= deadline {
-            return Ok(taken);
-        }
+        let taken = match take(app, key, by, claim.clone(), write).await? {
+            Attempt::Taken(taken) if taken.claims.is_empty() && Instant::now() < deadline => taken,
+            attempt => return Ok(attempt),
+        };
         let pause = RETRY_PAUSE.min(deadline.saturating_duration_since(Instant::now()));
         let until = RETRY_AFTER.min(deadline.saturating_duration_since(Instant::now()));
         tokio::select! {
-            () = app.stop.cancelled() => return Ok(taken),
+            () = app.stop.cancelled() => return Ok(Attempt::Taken(taken)),
             _ = async { sleep(pause).await; timeout(until.saturating_sub(pause), heads.changed()).await } => {}
         }
     }

@@ -1,0 +1,275 @@
+//! `POST /batch`: many operations in one request, each with the fields of its own call.
+
+use super::append::{ConditionRequest, append, check_reserved, condition};
+use super::envelope::{push, push_list};
+use super::fields::{Fields, Problems, short};
+use super::task;
+use super::work::{
+    acquire_lease, add_context, add_progress, add_relationship, complete_progress, register_agent,
+    renew_lease,
+};
+use crate::context::Provenance;
+use crate::error::Error;
+use crate::group::Step;
+use domain::{Command, is_id};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use store::{Append, EventId, Text};
+
+/// Most operations of one batch: more would hold up the writer; send several.
+pub(crate) const OPS_MAX: usize = 1_000;
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    CreateTask,
+    UpdateTask,
+    TransitionTask,
+    ArchiveTask,
+    RestoreTask,
+    CompleteTask,
+    FailTask,
+    ReleaseTask,
+    AddRelationship,
+    RemoveRelationship,
+    AddProgress,
+    CompleteProgress,
+    AddContext,
+    AcquireLease,
+    RenewLease,
+    ReleaseLease,
+    RegisterAgent,
+    Append,
+}
+
+impl Op {
+    /// All of them.
+    pub(crate) const ALL: &[Self] = &[
+        Self::CreateTask,
+        Self::UpdateTask,
+        Self::TransitionTask,
+        Self::ArchiveTask,
+        Self::RestoreTask,
+        Self::CompleteTask,
+        Self::FailTask,
+        Self::ReleaseTask,
+        Self::AddRelationship,
+        Self::RemoveRelationship,
+        Self::AddProgress,
+        Self::CompleteProgress,
+        Self::AddContext,
+        Self::AcquireLease,
+        Self::RenewLease,
+        Self::ReleaseLease,
+        Self::RegisterAgent,
+        Self::Append,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateTask => "create_task",
+            Self::UpdateTask => "update_task",
+            Self::TransitionTask => "transition_task",
+            Self::ArchiveTask => "archive_task",
+            Self::RestoreTask => "restore_task",
+            Self::CompleteTask => "complete_task",
+            Self::FailTask => "fail_task",
+            Self::ReleaseTask => "release_task",
+            Self::AddRelationship => "add_relationship",
+            Self::RemoveRelationship => "remove_relationship",
+            Self::AddProgress => "add_progress",
+            Self::CompleteProgress => "complete_progress",
+            Self::AddContext => "add_context",
+            Self::AcquireLease => "acquire_lease",
+            Self::RenewLease => "renew_lease",
+            Self::ReleaseLease => "release_lease",
+            Self::RegisterAgent => "register_agent",
+            Self::Append => "append",
+        }
+    }
+
+    /// Whether it makes something with an id, which a `ref` can stand for.
+    const fn makes(self) -> bool {
+        matches!(
+            self,
+            Self::CreateTask
+                | Self::AddRelationship
+                | Self::AddProgress
+                | Self::AddContext
+                | Self::AcquireLease
+                | Self::RegisterAgent
+        )
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A batch as it came.
+#[derive(Debug)]
+pub(crate) struct BatchRequest {
+    pub(crate) atomic: bool,
+    pub(crate) ops: Vec<OpRequest>,
+}
+
+/// One of its operations; its data has not been looked at.
+#[derive(Debug)]
+pub(crate) struct OpRequest {
+    op: Op,
+    data: Box<RawValue>,
+    name: Option<Text>,
+}
+
+/// `{"ops":[{"op","data","ref"?}],"atomic"?}`
+pub(crate) fn batch(fields: &mut Fields<'_, '_>) -> BatchRequest {
+    let mut places = 0;
+    let ops = fields.require("ops", |item| {
+        item.list(|item| {
+            places += 1;
+            item.whole(op).flatten()
+        })
+    });
+    match places {
+        0 if !fields.is_faulty() => fields.problem("ops", "must not be empty"),
+        0..=OPS_MAX => {}
+        ops => fields.problem("ops", format!("{ops} operations in one batch, at most {OPS_MAX}")),
+    }
+    BatchRequest { atomic: fields.take("atomic", |item| item.bool()).unwrap_or(true), ops }
+}
+
+fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
+    let op = fields.require("op", |item| Some(item.word(Op::ALL)));
+    let name = fields.take("ref", |item| {
+        let name = item.text()?;
+        match is_id(&name) {
+            true => Some(name),
+            false => item.problem(format!(
+                "expected characters of A-Z a-z 0-9 . _ : -, found `{}`; `$` goes before it where it is used",
+                short(&name)
+            )),
+        }
+    });
+    let data = fields.take("data", |item| {
+        item.object()?;
+        Some(item.raw_value())
+    });
+    let op = op?;
+    if name.is_some() && !op.makes() {
+        fields.problem("ref", format!("{op} makes nothing that a ref could stand for"));
+    }
+    let data = data.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("an object"));
+    Some(OpRequest { op, data, name })
+}
+
+/// Operations as they are read, in their order: each may name what those before it make.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    refs: Arc<BTreeMap<Text, Text>>,
+}
+
+impl Reader {
+    /// Reads an operation that makes its ids from `seed`.
+    ///
+    /// # Errors
+    /// `ERR_VALIDATION` and the others of its own call, with places within its data.
+    pub(crate) fn step(
+        &mut self,
+        request: &OpRequest,
+        by: &Provenance,
+        seed: EventId,
+    ) -> Result<Step, Error> {
+        let OpRequest { op, data, name } = request;
+        let problems = Problems::with_refs(Arc::clone(&self.refs));
+        let step = Fields::root(data.get(), &problems).and_then(|mut fields| {
+            let step = read(*op, &mut fields, by);
+            fields.finish();
+            step
+        });
+        if let Some(error) = problems.into_error() {
+            return Err(error);
+        }
+        let step = step.ok_or_else(|| Error::problem("", "the operation does not hold"))?;
+        if let Step::Append(append, _) = &step {
+            check_reserved(append)?;
+        }
+        if let Some(name) = name {
+            let made = match &step {
+                Step::Command(Command::CreateTask(command)) => command.id.clone(),
+                Step::Command(Command::RegisterAgent(command)) => command.id.clone(),
+                _ => None,
+            };
+            // The first id that a command makes is its seed.
+            let made = made.unwrap_or_else(|| seed.to_text());
+            if Arc::make_mut(&mut self.refs).insert(name.clone(), made).is_some() {
+                return Err(Error::problem("/ref", format!("`{name}` is the ref of an operation before")));
+            }
+        }
+        Ok(step)
+    }
+}
+
+/// What the call has in its path is the member `id`; its name in other calls is taken, too.
+fn path_id(fields: &mut Fields<'_, '_>, other: &'static str) -> Text {
+    match fields.has(other) && !fields.has("id") {
+        true => fields.required_id(other),
+        false => fields.required_id("id"),
+    }
+}
+
+fn read(op: Op, fields: &mut Fields<'_, '_>, by: &Provenance) -> Option<Step> {
+    if op == Op::Append {
+        let (append, condition): (Append, Option<ConditionRequest>) = (append(fields, by), condition(fields));
+        return Some(Step::Append(append, condition));
+    }
+    let task = |fields: &mut Fields<'_, '_>| path_id(fields, "task_id");
+    let command = match op {
+        Op::CreateTask => Command::CreateTask(task::create(fields)),
+        Op::UpdateTask => Command::UpdateTask(task::update(task(fields), fields)),
+        Op::TransitionTask => Command::TransitionTask(task::transition(task(fields), fields)?),
+        Op::ArchiveTask => Command::ArchiveTask { task_id: task(fields) },
+        Op::RestoreTask => Command::RestoreTask { task_id: task(fields) },
+        Op::CompleteTask => Command::CompleteTask(task::complete(task(fields), fields)),
+        Op::FailTask => Command::FailTask(task::fail(task(fields), fields)?),
+        Op::ReleaseTask => task::release(task(fields), fields),
+        Op::AddRelationship => Command::AddRelationship(add_relationship(fields)?),
+        Op::RemoveRelationship => {
+            Command::RemoveRelationship { relationship_id: path_id(fields, "relationship_id") }
+        }
+        Op::AddProgress => add_progress(fields),
+        Op::CompleteProgress => complete_progress(path_id(fields, "item_id"), fields),
+        Op::AddContext => Command::AddContext(add_context(fields)?),
+        Op::AcquireLease => Command::AcquireLease(acquire_lease(fields)),
+        Op::RenewLease => renew_lease(path_id(fields, "lease_id"), fields),
+        Op::ReleaseLease => Command::ReleaseLease { lease_id: path_id(fields, "lease_id") },
+        Op::RegisterAgent => Command::RegisterAgent(register_agent(fields)),
+        Op::Append => return None,
+    };
+    Some(Step::Command(command))
+}
+
+/// Appends `{"results":[{"ok","data","error"}…]}`; each result is written by `write`, or is an error.
+pub(crate) fn push_results<T>(
+    out: &mut Vec<u8>,
+    results: impl IntoIterator<Item = Result<T, Error>>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
+    out.extend_from_slice(b"{\"results\":");
+    push_list(out, results, |out, result| match result {
+        Ok(done) => {
+            out.extend_from_slice(br#"{"ok":true,"data":"#);
+            write(out, done);
+            out.extend_from_slice(br#","error":null}"#);
+        }
+        Err(error) => {
+            out.extend_from_slice(br#"{"ok":false,"data":null,"error":"#);
+            push(out, &error.wire());
+            out.push(b'}');
+        }
+    });
+    out.push(b'}');
+}

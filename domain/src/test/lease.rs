@@ -2,7 +2,7 @@ use super::world::{
     World, acquire, by_override, claim, complete, guard, release, task, task_after, to, version,
 };
 use crate::command::{Outcome, RunEvent};
-use crate::rows::{LeaseStatus, Row, RunStatus, Table, TaskStatus};
+use crate::rows::{LeaseStatus, Row, Table, TaskStatus};
 use crate::{Command, Rejection};
 use store::Decider;
 

@@ -67,8 +67,7 @@ impl Client {
     /// # Errors
     /// When the URL is none.
     pub(crate) fn new(settings: &Settings) -> Result<Self, ClientError> {
-        let client =
-            Self::trusting(&settings.target, settings.token.clone(), settings.tls_ca.as_deref())?;
+        let client = Self::trusting(&settings.target, settings.token.clone(), settings.tls_ca.as_deref())?;
         let (asking, changing) = (settings.caller.headers(false)?, settings.caller.headers(true)?);
         Ok(Self { asking, changing, ..client })
     }

@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// From when on a request is slow.
     pub(crate) slow_request: Duration,
+    /// Every setting as it holds, without secrets.
+    pub(crate) settings: serde_json::Value,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Cancelled when the server is to stop.
@@ -58,6 +60,7 @@ impl App {
             gate: Gate::default(),
             limits: Limits::new(config.rate_per_connection, config.rate_per_agent, config.rate_limit_unix),
             slow_request: config.slow_request,
+            settings: config.settings.clone(),
             metrics,
             stop: CancellationToken::new(),
             open: TaskTracker::new(),

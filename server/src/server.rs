@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// The certificate and key of TLS on that address.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// Every setting as it holds, without secrets.
+    pub(crate) settings: serde_json::Value,
     /// Requests of one connection, and of one agent.
     pub(crate) rate_per_connection: Rate,
     /// See there.

@@ -57,5 +57,5 @@ pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, 
 pub use read::Reader;
 pub use rebuild::{Rebuilt, rebuild};
 pub use record::Chain;
-pub use store::{Pending, Store};
+pub use store::{Formats, Pending, Store};
 pub use verify::{FINDINGS_MAX, Finding, Place, Progress, Report, Stage, verify};

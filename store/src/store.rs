@@ -14,6 +14,17 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{oneshot, watch};
 
+/// The versions of what is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Formats {
+    /// Of the data directory and its log.
+    pub log: u32,
+    /// Of the views' keys and values.
+    pub views: u32,
+    /// [`Decider::fold_version`].
+    pub fold: u32,
+}
+
 /// The log, its single writer, and the views beside it. A handle: clones are the same store.
 ///
 /// When the last handle is dropped the store is closed as by [`Store::close`], on that thread; readers and
@@ -94,6 +105,13 @@ impl<D: Decider> Store<D> {
     /// When there is one.
     pub fn set_meter(&self, meter: Meter) -> Result<(), ObserverError> {
         self.0.writer.meter.set(meter).map_err(|_| ObserverError::Taken)
+    }
+
+    /// The versions of what is on disk, and of the fold that made it.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        let fold = self.0.writer.views.fold();
+        Formats { log: crate::keys::meta::FORMAT, views: crate::keys::checkpoint::FORMAT, fold }
     }
 
     /// Requests that wait for the writer, and how many may.

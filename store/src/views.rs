@@ -88,6 +88,11 @@ impl Views {
         self.state.lock().checkpoint
     }
 
+    /// Version of the fold that makes the views.
+    pub(crate) fn fold(&self) -> u32 {
+        self.state.lock().fold
+    }
+
     /// Lays a durable commit over the view.
     pub(crate) fn push(&self, layer: Layer, head: Head, chain: Chain) {
         let mut state = self.state.lock();

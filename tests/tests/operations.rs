@@ -463,3 +463,85 @@ async fn the_page_about_figures_has_all_of_them() {
     is.sort();
     assert_eq!(told, is);
 }
+
+/// The files of an archive, by name.
+fn unpacked(archive: &[u8]) -> std::collections::BTreeMap<String, String> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+        (name.strip_prefix("agentpm-diagnostics/").expect("one folder").to_owned(), text)
+    });
+    entries.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_has_what_helps_and_no_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = "s3cret-and-long-enough";
+    let options = Options {
+        environment: vec![("AGENTPM_TOKEN".into(), token.into())],
+        token: Some(token.into()),
+        ..with(&["--log-level", "debug", "--slow-request-ms", "77"])
+    };
+    let server = Server::start_with(dir.path(), options);
+    let client = server.client();
+    for id in ["a", "b", "c"] {
+        client.post("/tasks", json!({ "id": id, "title": "what nobody else should read" })).await.data();
+    }
+    client.with_token(Some("s0me-wrong-token")).get("/tasks").await;
+    let fetch = async |query: &str| {
+        let request = client.request("GET", &format!("/diagnostics/bundle{query}"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["content-type"], "application/gzip");
+        unpacked(&response.bytes().await.unwrap())
+    };
+    let files = fetch("").await;
+    let json = |name: &str| serde_json::from_str::<Value>(&files[name]).unwrap();
+    let manifest = json("manifest.json");
+    assert_eq!((&manifest["format"], &manifest["position"]), (&json!(1), &json!(3)));
+    assert_eq!(manifest["events"], json!({ "first_position": 1, "data": false }));
+    let told: Vec<&str> =
+        manifest["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let mut there: Vec<&str> =
+        files.keys().map(String::as_str).filter(|name| *name != "manifest.json").collect();
+    there.sort_by_key(|name| told.iter().position(|known| known == name));
+    assert_eq!(told, there);
+    assert_eq!(json("versions.json")["agentpm"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json("tables.json")["tasks"], 3);
+    assert_eq!((&json("health.json")["ready"], &json("health.json")["position"]), (&json!(true), &json!(3)));
+    let page = Page::read(&files["metrics.txt"]).unwrap();
+    assert_eq!(page.value("agentpm_events_total", &[]), 3.0);
+    let settings = json("config.json")["settings"].clone();
+    let slow = settings.as_array().unwrap().iter().find(|one| one["name"] == "slow_request_ms").unwrap();
+    assert_eq!((&slow["value"], &slow["source"]), (&json!(77), &json!("flag")));
+    let lines =
+        |text: &str| -> Vec<Value> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    let events = lines(&files["events.ndjson"]);
+    assert_eq!(events.iter().map(|event| &event["position"]).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(events.iter().all(|event| event["data"].is_null()));
+    assert!(
+        lines(&files["log.ndjson"]).iter().any(|line| line["route"] == "/tasks"),
+        "{}",
+        files["log.ndjson"]
+    );
+    for (name, text) in &files {
+        for secret in [token, "s0me-wrong-token", "what nobody else should read"] {
+            assert!(!text.contains(secret), "{name} tells {secret}");
+        }
+    }
+    let files = fetch("?data=true&events=2").await;
+    let events = lines(&files["events.ndjson"]);
+    assert_eq!(events.iter().map(|event| &event["data"]["id"]).collect::<Vec<_>>(), ["b", "c"]);
+    assert!(files.values().all(|text| !text.contains(token)));
+
+    let file = dir.path().join("bundle.tar.gz");
+    let ran =
+        agentpm_tests::cli::run_at(&server, &["diagnostics", "export", "--file", file.to_str().unwrap()]);
+    let bytes = std::fs::read(&file).unwrap();
+    assert_eq!(ran.json(), json!({ "file": file.to_str().unwrap(), "bytes": bytes.len() }));
+    assert!(unpacked(&bytes).contains_key("manifest.json"));
+}

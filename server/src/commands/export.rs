@@ -89,15 +89,15 @@ pub(super) async fn run(export: Export, to: Connected) -> Result<(), Failure> {
 /// What a file may be to whom, before the umask.
 const FILE_MODE: u32 = 0o666;
 
-/// Where the lines go.
-enum Out<'a> {
+/// Where an answer goes.
+pub(super) enum Out<'a> {
     Stdout,
     /// Under another name beside it until all is in it.
     File(NamedTempFile, &'a Path),
 }
 
 impl<'a> Out<'a> {
-    fn to(file: Option<&'a Path>) -> Result<Self, Failure> {
+    pub(super) fn to(file: Option<&'a Path>) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self::Stdout) };
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -110,7 +110,7 @@ impl<'a> Out<'a> {
     }
 
     /// Writes; `false` when nobody reads it any more.
-    fn write(&mut self, part: &[u8]) -> Result<bool, Failure> {
+    pub(super) fn write(&mut self, part: &[u8]) -> Result<bool, Failure> {
         match self {
             Self::Stdout => stream_bytes(part),
             Self::File(file, path) => {
@@ -120,7 +120,7 @@ impl<'a> Out<'a> {
         }
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    pub(super) fn finish(self) -> Result<(), Failure> {
         let Self::File(file, path) = self else { return Ok(()) };
         file.as_file().sync_all().map_err(|error| unwritten(path, &error))?;
         file.persist(path).map_err(|error| unwritten(path, &error.error))?;

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod context;
 mod demo;
+mod diagnostics;
 mod export;
 mod import;
 mod lease;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Make the views of a data directory anew from its log
     Rebuild(rebuild::Rebuild),
+    /// What helps to look into a problem
+    #[command(subcommand)]
+    Diagnostics(diagnostics::Diagnostics),
     /// Print every setting as it holds, and where its value comes from
     Config(config::Config),
     /// Agents: who works
@@ -110,6 +114,9 @@ impl Command {
             }
             Self::Verify(verify) => verify::run(&verify, &settings, form),
             Self::Rebuild(_) => rebuild::run(&settings, form),
+            Self::Diagnostics(diagnostics) => {
+                connected(&settings, form, |to| diagnostics::run(diagnostics, to))
+            }
             Self::Config(_) => config::run(&settings, form),
             Self::Agent(agent) => connected(&settings, form, |to| agent::run(agent, to)),
             Self::Session(session) => connected(&settings, form, |to| session::run(session, to)),

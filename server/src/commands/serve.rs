@@ -59,6 +59,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         listen,
         policy: Policy { token, browsers },
         tls: settings.tls.as_ref().map(|(cert, key)| crate::tls::acceptor(cert, key)).transpose()?,
+        settings: super::config::document(&settings.effective),
         rate_per_connection: settings.rate_per_connection,
         rate_per_agent: settings.rate_per_agent,
         rate_limit_unix: settings.rate_limit_unix,

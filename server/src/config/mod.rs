@@ -271,9 +271,22 @@ fn effective(all: &Layers<'_>, setting: &'static Setting) -> Effective {
     let (value, source) = all.find(setting);
     let value = match setting.kind {
         Kind::Secret => value.map(|_| Value::Text(HIDDEN.to_owned())),
+        // A name and a password may stand before the host.
+        _ if setting.name == "url" => value.map(|url| match url {
+            Value::Text(text) => Value::Text(without_user(&text)),
+            other => other,
+        }),
         _ => value,
     };
     Effective { setting, value, source }
+}
+
+/// A URL without the user and password in it.
+fn without_user(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, place)) => format!("{scheme}://{place}"),
+        None => url.to_owned(),
+    }
 }
 
 /// The token of the strongest layer that has one, by itself or in a file.

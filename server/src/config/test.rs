@@ -111,7 +111,10 @@ fn a_client_goes_where_the_strongest_layer_says() {
 fn secrets_are_not_among_what_is_shown() {
     let settings = resolve(Layer::flags(), &[("AGENTPM_TOKEN", "secret-token")], "").unwrap();
     assert_eq!(settings.token.as_deref(), Some("secret-token"));
-    let shown = format!("{:?}", settings.effective);
+    let env = [("AGENTPM_TOKEN", "x-secret-token"), ("AGENTPM_URL", "http://me:secret-token@h:1/p")];
+    let url = resolve(Layer::flags(), &env, "").unwrap();
+    let shown = format!("{:?}{:?}", settings.effective, url.effective);
+    assert!(shown.contains("http://h:1/p"), "{shown}");
     assert!(!shown.contains("secret-token"), "{shown}");
     let token = settings.effective.iter().find(|one| one.setting.name == "token").unwrap();
     assert_eq!(token.value, text("set"));

@@ -6,6 +6,7 @@ mod batch;
 mod call;
 mod carry;
 mod contexts;
+mod diagnostics;
 mod events;
 pub(crate) mod front;
 mod health;
@@ -41,6 +42,7 @@ pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(diagnostics::routes())
         .merge(tickets::routes())
         .merge(events::routes())
         .merge(streams::routes())

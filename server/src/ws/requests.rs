@@ -15,7 +15,7 @@ pub(super) const IN_FLIGHT_MAX: usize = 256;
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// Paths that make no sense inside a socket, or whose answers are no JSON.
-const NOT_HERE: [&str; 4] = ["/ws", "/subscribe", "/tickets", "/metrics"];
+const NOT_HERE: [&str; 5] = ["/ws", "/subscribe", "/tickets", "/metrics", "/diagnostics/bundle"];
 
 /// Headers of the socket's own request that hold for every call made through it.
 const IDENTITY: [&str; 5] =

@@ -20,7 +20,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/sessions/x/end", "sessions"),
     ("POST", "/leases/$lease/transfer", "handing a lease over"),
     ("POST", "/backup", "backups"),
-    ("GET", "/diagnostics/bundle", "diagnostics"),
     ("GET", "/openapi.json", "the description of the API"),
 ];
 

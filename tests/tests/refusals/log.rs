@@ -157,6 +157,14 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call("GET", "/healthz?verbose=1", Value::Null).invalid(&["/verbose"]),
         Row::call("GET", "/metrics?format=json", Value::Null).through(HTTP).invalid(&["/format"]),
         Row::call("GET", "/metrics", Value::Null).through(&[Door::Request]).invalid(&["/path"]),
+        Row::call("GET", "/diagnostics/bundle?events=10001", Value::Null)
+            .through(HTTP)
+            .invalid(&["/events"])
+            .says("0 to 10000"),
+        Row::call("GET", "/diagnostics/bundle?events=x&data=maybe", Value::Null)
+            .through(HTTP)
+            .invalid(&["/events", "/data"]),
+        Row::call("GET", "/diagnostics/bundle", Value::Null).through(&[Door::Request]).invalid(&["/path"]),
         Row::call("GET", "/readyz?verbose=1", Value::Null).invalid(&["/verbose"]),
         // A position that is far off: it is waited for, and then told.
         Row::call("GET", "/tasks", Value::Null)

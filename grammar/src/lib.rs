@@ -32,7 +32,7 @@ pub use error::{Code, Error, Place, Rendered};
 pub use nearest::nearest;
 pub use parse::{parse, parse_predicate};
 pub use span::Span;
-pub use words::{RESERVED, is_reserved, is_word};
+pub use words::{KEYWORDS, RESERVED, is_reserved, is_word};
 
 /// Longest statement, in bytes. Longer ones are refused as `too_complex` before they are parsed.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;

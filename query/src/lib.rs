@@ -38,6 +38,7 @@ pub use options::Options;
 pub use params::Params;
 pub use plan::{Claim, EventPredicate, OutputColumn, Start, Subscription};
 pub use predicate::{RowPredicate, candidate_filter};
+pub use resolve::functions;
 pub use stream::RowStream;
 pub use types::{TYPE_KEY, Type};
 pub use value::Value;

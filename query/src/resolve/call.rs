@@ -8,6 +8,11 @@ use crate::types::Type;
 use grammar::ast::{FunctionCall, Quantified};
 use grammar::{Code, Error, Span, nearest};
 
+/// Every function and aggregate: its name, and how it is called.
+pub fn functions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SCALARS.iter().chain(&AGGREGATES).copied()
+}
+
 /// The functions of one row: name and how they are called.
 pub(crate) const SCALARS: [(&str, &str); 28] = [
     ("abs", "abs(number)"),
@@ -57,7 +62,7 @@ pub(crate) const AGGREGATES: [(&str, &str); 12] = [
 ];
 
 fn usage(name: &str) -> Option<&'static str> {
-    SCALARS.iter().chain(&AGGREGATES).find(|(known, _)| *known == name).map(|(_, usage)| *usage)
+    functions().find(|(known, _)| *known == name).map(|(_, usage)| usage)
 }
 
 impl Resolver<'_> {
@@ -184,7 +189,7 @@ impl Resolver<'_> {
             "any_value" => Some("any"),
             "time_bucket" | "date_bin" => Some("bucket"),
             "current_timestamp" => Some("now"),
-            _ => nearest(name, SCALARS.iter().chain(&AGGREGATES).map(|(name, _)| *name)),
+            _ => nearest(name, functions().map(|(name, _)| name)),
         };
         self.fail(match other {
             Some(other) => error.hint(format!("did you mean `{other}`?")),

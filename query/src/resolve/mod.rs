@@ -10,6 +10,7 @@ mod expr;
 mod path;
 mod scope;
 
+pub use call::functions;
 #[cfg(test)]
 pub(crate) use call::{AGGREGATES, SCALARS};
 pub(crate) use grammar::nearest;

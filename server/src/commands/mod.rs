@@ -18,6 +18,7 @@ mod rebuild;
 mod run;
 mod serve;
 mod session;
+mod shell;
 mod task;
 mod verify;
 mod watch;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Ask in PQL
     Query(query::Query),
+    /// Ask one thing after another, at a terminal or through a pipe
+    Shell,
     /// Print events as they come
     Watch(watch::Watch),
     /// Bring a history in
@@ -106,6 +109,7 @@ impl Command {
             Self::Serve(_) => serve::run(&settings),
             Self::Demo(demo) => demo::run(demo),
             Self::Query(query) => connected(&settings, form, |to| query::run(query, to)),
+            Self::Shell => connected(&settings, form, |to| shell::run(to, &settings.data)),
             Self::Watch(watch) => connected(&settings, form, |to| watch::run(watch, to)),
             Self::Import(import) => import::run(import, &settings, form),
             Self::Export(export) => {
@@ -136,7 +140,7 @@ impl Command {
 pub(crate) use serve::config as serve_config;
 
 /// A client command's way to the server and back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) form: Form,

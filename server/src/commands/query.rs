@@ -16,8 +16,15 @@ pub(crate) struct Query {
     params: Params,
 }
 
+impl Query {
+    /// A statement without parameters.
+    pub(super) fn of(pql: &str) -> Self {
+        Self { pql: pql.to_owned(), params: Params::default() }
+    }
+}
+
 /// What a statement's parameters are bound to.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Params {
     /// A parameter: `--param caps='["rust"]'` binds `$caps`, `--param 1=x` binds `$1`. The value is JSON, or
     /// else text

@@ -8,6 +8,7 @@ mod flags;
 mod forms;
 mod life;
 mod prime;
+mod shell;
 mod shells;
 mod watch;
 

@@ -22,6 +22,8 @@ fn help_names_every_command() {
         "lease",
         "completions",
         "man",
+        "prime",
+        "shell",
         "session",
     ] {
         assert!(help.stdout.contains(command), "{command} is missing:\n{}", help.stdout);

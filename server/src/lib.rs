@@ -26,6 +26,7 @@ mod metrics;
 mod once;
 mod server;
 mod sse;
+mod sync;
 mod telemetry;
 mod timers;
 mod tls;

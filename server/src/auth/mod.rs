@@ -10,8 +10,9 @@ pub(crate) use browser::Browsers;
 pub(crate) use tickets::{TICKET_LIFE, Tickets};
 pub(crate) use token::Token;
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 use axum::http::{HeaderMap, header};
+use serde_json::json;
 
 /// How a request reached the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ impl Transport {
 pub(crate) struct Policy {
     /// The token every request must carry, if there is one.
     pub(crate) token: Option<Token>,
+    /// The token other nodes show, if they may come.
+    pub(crate) sync_token: Option<Token>,
     /// Which web pages may come.
     pub(crate) browsers: Browsers,
 }
@@ -66,6 +69,36 @@ impl Policy {
             }
         }
     }
+
+    /// Whether a request shows that another node makes it. Then it needs no other token, for what is nodes' to
+    /// ask for.
+    pub(crate) fn is_peer(&self, headers: &HeaderMap) -> bool {
+        self.sync_token.as_ref().is_some_and(|token| token.check(headers).is_ok())
+    }
+
+    /// Lets another node's events in or says why not. Over the Unix socket they come as everything does there: who
+    /// may open it may write. A frame of a WebSocket carries no token, so none comes that way.
+    ///
+    /// # Errors
+    /// `ERR_FORBIDDEN` when this server takes none, `ERR_UNAUTHORIZED` when the token is not its own.
+    pub(crate) fn check_peer(&self, transport: Option<Transport>, headers: &HeaderMap) -> Result<(), Error> {
+        if transport == Some(Transport::Unix) {
+            return Ok(());
+        }
+        let Some(token) = &self.sync_token else {
+            let reason = "this server takes events of other nodes over its Unix socket only";
+            return Err(Error::new(Code::Forbidden, reason)
+                .details(json!({"rule": "sync_token", "reason": reason}))
+                .hint(
+                    "start it with AGENTPM_SYNC_TOKEN (or --sync-token) and send that token as the bearer",
+                ));
+        };
+        token.check(headers).map_err(|error| {
+            error.hint(
+                "send `Authorization: Bearer TOKEN` with the token of --sync-token, in a request of its own",
+            )
+        })
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +107,7 @@ mod test {
 
     #[test]
     fn the_unix_socket_is_exempt() {
-        let policy = Policy { token: Token::new("secret").ok(), browsers: Browsers::default() };
+        let policy = Policy { token: Token::new("secret").ok(), ..Policy::default() };
         let mut headers = HeaderMap::new();
         headers.insert("origin", "https://evil.example".parse().unwrap());
         assert!(policy.check(Transport::Unix, &headers, || None).is_ok());

@@ -49,6 +49,7 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
 pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
     let listen = settings.listen_address()?;
     let token = settings.token.as_deref().map(Token::new).transpose().map_err(Failure::usage)?;
+    let sync_token = settings.sync_token.as_deref().map(Token::new).transpose().map_err(Failure::usage)?;
     let browsers = Browsers {
         allowed_origins: settings.allow_origins.clone(),
         any_host: listen.is_some_and(|address| !address.ip().is_loopback()),
@@ -57,7 +58,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         data: settings.data.clone(),
         socket: settings.socket.clone(),
         listen,
-        policy: Policy { token, browsers },
+        policy: Policy { token, sync_token, browsers },
         tls: settings.tls.as_ref().map(|(cert, key)| crate::tls::acceptor(cert, key)).transpose()?,
         settings: super::config::document(&settings.effective),
         rate_per_connection: settings.rate_per_connection,

@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) target: Target,
     /// The bearer token.
     pub(crate) token: Option<String>,
+    /// The token that nodes show each other.
+    pub(crate) sync_token: Option<String>,
     /// Certificates a client trusts.
     pub(crate) tls_ca: Option<PathBuf>,
     /// The server's certificate and its key.
@@ -223,7 +225,8 @@ impl Settings {
             socket,
             listen: all.text("listen"),
             target,
-            token: token(layers)?,
+            token: token(layers, ["token", "token_file"], "AGENTPM_TOKEN")?,
+            sync_token: token(layers, ["sync_token", "sync_token_file"], "AGENTPM_SYNC_TOKEN")?,
             tls_ca: all.path("tls_ca"),
             tls,
             allow_origins: all.list("allow_origin"),
@@ -289,11 +292,11 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// The token of the strongest layer that has one, by itself or in a file.
-fn token(layers: &[Layer]) -> Result<Option<String>, Failure> {
+/// The token of the strongest layer that has one, by itself or in a file; the names of both.
+fn token(layers: &[Layer], [own, file]: [&str; 2], variable: &str) -> Result<Option<String>, Failure> {
     for layer in layers {
-        let (text, source) = match (layer.get("token"), layer.get("token_file")) {
-            (Some(Value::Text(token)), _) => (token.clone(), "AGENTPM_TOKEN".to_owned()),
+        let (text, source) = match (layer.get(own), layer.get(file)) {
+            (Some(Value::Text(token)), _) => (token.clone(), variable.to_owned()),
             (_, Some(Value::Text(path))) => match std::fs::read_to_string(path) {
                 Ok(text) => (text, path.clone()),
                 Err(error) => return Err(Failure::usage(format!("{path}: {error}"))),

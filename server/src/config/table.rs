@@ -96,6 +96,10 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "The bearer token itself"),
     setting(Everywhere, "token_file", "AGENTPM_TOKEN_FILE", Kind::Path, Default::None, "FILE",
         "A file that holds the bearer token"),
+    setting(Everywhere, "sync_token", "AGENTPM_SYNC_TOKEN", Kind::Secret, Default::None, "TOKEN",
+        "The token that nodes show each other: with it they may push their events over TCP"),
+    setting(Everywhere, "sync_token_file", "AGENTPM_SYNC_TOKEN_FILE", Kind::Path, Default::None, "FILE",
+        "A file that holds the token of the nodes"),
     setting(Everywhere, "tls_ca", "AGENTPM_TLS_CA", Kind::Path, Default::None, "FILE",
         "Certificates (PEM) that an https:// server is trusted by, in place of the system's"),
     setting(Everywhere, "log_level", "AGENTPM_LOG_LEVEL", Kind::Text, Default::Text("info"), "LEVEL",
@@ -179,7 +183,11 @@ impl Setting {
             Default::None | Default::No => String::new(),
             _ => format!(" [default: {}]", self.default_words()),
         };
-        let besides = if self.name == "token_file" { "; AGENTPM_TOKEN holds the token itself" } else { "" };
+        let besides = match self.name {
+            "token_file" => "; AGENTPM_TOKEN holds the token itself",
+            "sync_token_file" => "; AGENTPM_SYNC_TOKEN holds the token itself",
+            _ => "",
+        };
         format!("{} [env: {}{besides}]{default}", self.help, self.environment)
     }
 }

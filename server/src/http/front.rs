@@ -79,8 +79,14 @@ impl Front {
             }
         } else {
             let ticket = || ticket(request.uri()).map(|ticket| self.app.tickets.take(ticket));
-            match self.app.policy.check(transport, request.headers(), ticket) {
+            let policy = &self.app.policy;
+            let let_in = match is_for_nodes(&request) && policy.is_peer(request.headers()) {
+                true if transport == Transport::Tcp => policy.browsers.check(request.headers()),
+                _ => policy.check(transport, request.headers(), ticket),
+            };
+            match let_in {
                 Ok(()) => {
+                    request.extensions_mut().insert(transport);
                     if request.uri().path() == SOCKET {
                         // The calls that come through the socket go this way too.
                         request.extensions_mut().insert(self.clone());
@@ -214,6 +220,15 @@ fn refuse_key(request: &Request<Body>) -> Result<(), Error> {
         Some((_, instead)) => {
             Err(Error::problem("", "header Idempotency-Key: this call keeps no answer").hint(*instead))
         }
+    }
+}
+
+/// Whether it is one of the calls that one node makes to another.
+fn is_for_nodes(request: &Request<Body>) -> bool {
+    match request.uri().path() {
+        super::sync::PATH => true,
+        "/events" | "/healthz" => request.method() == Method::GET,
+        _ => false,
     }
 }
 

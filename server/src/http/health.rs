@@ -14,10 +14,11 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
-/// The process lives and answers.
+/// The process lives and answers; which node it is.
 async fn healthz(State(app): State<Shared>, uri: Uri) -> Answer {
     args::none(&uri)?;
-    Ok(answer_value(app.store().head().position, &json!({"status": "ok"})))
+    let node = app.store().node_id().to_string();
+    Ok(answer_value(app.store().head().position, &json!({"status": "ok", "node": node})))
 }
 
 /// Reads and writes are taken.

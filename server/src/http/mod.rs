@@ -21,6 +21,7 @@ mod relationships;
 mod room;
 mod runs;
 mod streams;
+mod sync;
 mod tasks;
 mod tickets;
 mod unread;
@@ -46,6 +47,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .merge(tickets::routes())
         .merge(events::routes())
         .merge(streams::routes())
+        .merge(sync::routes())
         .merge(query::routes())
         .merge(agents::routes())
         .merge(tasks::routes())

@@ -102,6 +102,11 @@ fn metadata(fields: &mut Fields<'_, '_>, by: &Provenance) -> Text {
             let given = item.json_object()?;
             let mut members = item.object()?;
             let mut missing = Vec::new();
+            for name in domain::merge::RESERVED {
+                if members.raw(name).is_some() {
+                    members.problem(name, "is the server's own: it says which node made an event");
+                }
+            }
             for (name, value) in by.all() {
                 match (members.raw(name), value) {
                     (None, Some(value)) => missing.push((name, &**value)),

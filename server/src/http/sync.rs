@@ -1,0 +1,82 @@
+//! `POST /events/push`: another node's events.
+
+use super::{Answer, Call};
+use crate::app::Shared;
+use crate::auth::Transport;
+use crate::sync::{Item, PUSH_EVENTS_MAX, Push, Status, push};
+use crate::wire::envelope::{answer, push as push_json, push_list, push_name};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Extension, Router};
+use store::EventId;
+
+/// Where events are pushed.
+pub(super) const PATH: &str = "/events/push";
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/events/push", post(run))
+}
+
+async fn run(
+    State(app): State<Shared>,
+    transport: Option<Extension<Transport>>,
+    headers: HeaderMap,
+    call: Call,
+) -> Answer {
+    app.policy.check_peer(transport.map(|Extension(transport)| transport), &headers)?;
+    let wanted = call.decode(|fields| {
+        let node = fields.require("node", |item| {
+            let text = item.str()?;
+            match EventId::parse(&text) {
+                Ok(id) => Some(Some(id)),
+                Err(_) => item.problem("expected the id of the node, a ULID: GET /healthz tells it"),
+            }
+        });
+        let events = fields.require("events", |item| item.list(|item| item.json()));
+        if events.len() > PUSH_EVENTS_MAX {
+            let message = format!("{} events in one push, at most {PUSH_EVENTS_MAX}", events.len());
+            fields.problem("events", message);
+        }
+        let after = fields.take("after", |item| item.count());
+        let upto = fields.take("upto", |item| item.count());
+        if after.is_some() != upto.is_some() {
+            fields.problem("upto", "goes together with `after`: the stretch of the other log");
+        }
+        (node, events, after.zip(upto))
+    })?;
+    let (node, events, stretch) = wanted;
+    let node = node.ok_or_else(|| crate::error::Error::problem("/node", "is required"))?;
+    let items = events.iter().map(|text| Item::read(node, text)).collect();
+    let outcome = push(&app, &call.by, Push { node, items, stretch }).await?;
+    let count = |wanted: &str| outcome.results.iter().filter(|(_, status)| word(status) == wanted).count();
+    Ok(answer(outcome.position, |out| {
+        out.extend_from_slice(b"{\"results\":");
+        push_list(out, &outcome.results, |out, (id, status)| {
+            out.extend_from_slice(b"{\"id\":");
+            push_json(out, &id.map(|id| id.to_string()));
+            push_name(out, "status");
+            push_json(out, word(status));
+            if let Status::Rejected(reason) = status {
+                push_name(out, "reason");
+                push_json(out, reason);
+            }
+            out.push(b'}');
+        });
+        for name in ["accepted", "duplicate", "rejected"] {
+            push_name(out, name);
+            push_json(out, &count(name));
+        }
+        push_name(out, "heard");
+        push_json(out, &outcome.heard);
+        out.push(b'}');
+    }))
+}
+
+const fn word(status: &Status) -> &'static str {
+    match status {
+        Status::Accepted => "accepted",
+        Status::Duplicate => "duplicate",
+        Status::Rejected(_) => "rejected",
+    }
+}

@@ -57,11 +57,17 @@ pub fn run(arguments: &[&str]) -> Ran {
 /// Runs `agentpm ARGUMENTS` against that server's socket.
 #[must_use]
 pub fn run_at(server: &Server, arguments: &[&str]) -> Ran {
+    run_at_with(server, arguments, &[])
+}
+
+/// The same with more in the environment.
+#[must_use]
+pub fn run_at_with(server: &Server, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let socket = server.socket_path();
     let socket = socket.to_str().expect("the test's directory is UTF-8");
     let mut all = arguments.to_vec();
     all.extend(["--socket", socket]);
-    run(&all)
+    run_in(&all, environment, None)
 }
 
 /// Runs `agentpm ARGUMENTS` with something on its standard input.
@@ -70,8 +76,13 @@ pub fn run_at(server: &Server, arguments: &[&str]) -> Ran {
 /// When it does not end in time.
 #[must_use]
 pub fn run_with(arguments: &[&str], input: Option<&[u8]>) -> Ran {
+    run_in(arguments, &[], input)
+}
+
+fn run_in(arguments: &[&str], environment: &[(&str, &str)], input: Option<&[u8]>) -> Ran {
     let mut child = command()
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

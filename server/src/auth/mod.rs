@@ -90,12 +90,12 @@ impl Policy {
             return Err(Error::new(Code::Forbidden, reason)
                 .details(json!({"rule": "sync_token", "reason": reason}))
                 .hint(
-                    "start it with AGENTPM_SYNC_TOKEN (or --sync-token) and send that token as the bearer",
+                    "start it with AGENTPM_SYNC_TOKEN (or --sync-token-file) and send that token as the bearer",
                 ));
         };
         token.check(headers).map_err(|error| {
             error.hint(
-                "send `Authorization: Bearer TOKEN` with the token of --sync-token, in a request of its own",
+                "send `Authorization: Bearer TOKEN` with the token of AGENTPM_SYNC_TOKEN, in a request of its own",
             )
         })
     }

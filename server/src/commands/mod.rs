@@ -19,6 +19,7 @@ mod run;
 mod serve;
 mod session;
 mod shell;
+mod sync;
 mod task;
 mod verify;
 mod watch;
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     /// Leases: who may write to a task
     #[command(subcommand)]
     Lease(lease::Lease),
+    /// Exchange work with another node: its events come here, or ours go there
+    #[command(subcommand)]
+    Sync(sync::Sync),
     /// Print what makes a shell complete commands and flags
     Completions(completions::Completions),
     /// Print what an agent must know to work with this
@@ -129,6 +133,10 @@ impl Command {
             Self::Progress(progress) => connected(&settings, form, |to| progress::run(progress, to)),
             Self::Context(context) => connected(&settings, form, |to| context::run(context, to)),
             Self::Lease(lease) => connected(&settings, form, |to| lease::run(lease, to)),
+            Self::Sync(sync) => {
+                let nodes = sync::Nodes::new(&sync, &settings)?;
+                connected(&settings, form, |to| sync::run(sync, nodes, to))
+            }
             Self::Completions(completions) => completions::run(&completions),
             Self::Prime => prime::run(),
             Self::Man(man) => man::run(&man),

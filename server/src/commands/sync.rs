@@ -79,10 +79,7 @@ impl Nodes {
             };
             Client::at(&target, token.clone())
         });
-        let here = match (&settings.target, &token) {
-            (Target::Socket(_), _) | (_, None) => Client::new(settings)?,
-            (target, Some(_)) => Client::at(target, token)?,
-        };
+        let here = Client::at(&settings.target, token.or_else(|| settings.token.clone()))?;
         Ok(Self { here, peer: peer.transpose()? })
     }
 }
@@ -147,7 +144,9 @@ async fn page(from: &Client, after: u64) -> Result<Page, Failure> {
 async fn node_of(client: &Client) -> Result<String, Failure> {
     let health = client.get(&At::path(&["healthz"])).await?;
     let node = health["node"].as_str().map(str::to_owned);
-    node.ok_or_else(|| Failure::internal("the other server does not say which node it is; is it an older one?"))
+    node.ok_or_else(|| {
+        Failure::internal("the other server does not say which node it is; is it an older one?")
+    })
 }
 
 /// From one log to another, from where the receiver says it has heard.

@@ -24,7 +24,6 @@ async fn run(
     headers: HeaderMap,
     call: Call,
 ) -> Answer {
-    app.policy.check_peer(transport.map(|Extension(transport)| transport), &headers)?;
     let wanted = call.decode(|fields| {
         let node = fields.require("node", |item| {
             let text = item.str()?;
@@ -45,6 +44,7 @@ async fn run(
         }
         (node, events, after.zip(upto))
     })?;
+    app.policy.check_peer(transport.map(|Extension(transport)| transport), &headers)?;
     let (node, events, stretch) = wanted;
     let node = node.ok_or_else(|| crate::error::Error::problem("/node", "is required"))?;
     let items = events.iter().map(|text| Item::read(node, text)).collect();

@@ -116,6 +116,7 @@ fn bodies(route: &Route) -> Vec<&'static str> {
         ("POST", "/streams/{stream}/events") => {
             vec![r#"{"events":[{"type":"X"}] $}"#, r#"{"events":[{"type":"X" $}]}"#]
         }
+        ("POST", "/events/push") => vec![r#"{"node":"01ARZ3NDEKTSV4RRFFQ69G5FAV","events":[] $}"#],
         ("POST", "/query") => vec![r#"{"pql":"SHOW TABLES" $}"#],
         ("POST", "/agents/register") => vec![r#"{"name":"n" $}"#],
         ("POST", "/tasks") => {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 /// Calls that are not built: the call, a path of it, and what brings it.
 const CALLS: &[(&str, &str, &str)] = &[
-    ("POST", "/events/push", "merging another node's events"),
     ("POST", "/sql", "plain SQL"),
     ("PUT", "/subscriptions/s", "durable subscriptions"),
     ("GET", "/subscriptions/s", "durable subscriptions"),

@@ -3,6 +3,9 @@
 use crate::row::{Door, HTTP, Row};
 use serde_json::{Value, json};
 
+/// Id of a node that is nowhere.
+const NODE: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
 pub(crate) fn rows() -> Vec<Row> {
     let event = json!({ "type": "X", "data": {} });
     let append = |stream: Value, revision: Value, event: Value| json!({ "appends": [{ "stream": stream, "expected_revision": revision, "events": [event] }] });
@@ -154,6 +157,27 @@ pub(crate) fn rows() -> Vec<Row> {
             .is(400, "ERR_VALIDATION"),
         Row::raw("POST", "/import?format=beads", "application/x-ndjson", vec![b' '; 9 << 20])
             .is(413, "ERR_PAYLOAD_TOO_LARGE"),
+        // Another node's events. Without a token for nodes only the Unix socket takes them.
+        Row::call("POST", "/events/push", json!({})).invalid(&["/node", "/events"]),
+        Row::call("POST", "/events/push", json!({ "node": "b", "events": {}, "after": 1, "upt": 2 }))
+            .invalid(&["/node", "/events", "/upto", "/upt"]),
+        Row::call("POST", "/events/push", json!({ "node": NODE, "events": vec![json!({}); 1_001] }))
+            .invalid(&["/events"])
+            .says("1000"),
+        Row::call("POST", "/events/push", json!({ "node": NODE, "events": [] }))
+            .through(&[Door::Tcp, Door::Request])
+            .is(403, "ERR_FORBIDDEN")
+            .detail("rule", json!("sync_token")),
+        Row::call(
+            "POST",
+            "/append",
+            append(
+                json!("s"),
+                json!("any"),
+                json!({ "type": "X", "metadata": { "lamport": 7, "origin": NODE } }),
+            ),
+        )
+        .invalid(&["/appends/0/events/0/metadata/lamport", "/appends/0/events/0/metadata/origin"]),
         Row::call("GET", "/healthz?verbose=1", Value::Null).invalid(&["/verbose"]),
         Row::call("GET", "/metrics?format=json", Value::Null).through(HTTP).invalid(&["/format"]),
         Row::call("GET", "/metrics", Value::Null).through(&[Door::Request]).invalid(&["/path"]),

@@ -77,9 +77,10 @@ impl Nodes {
                 true => Target::Url(peer.to_owned()),
                 false => Target::Socket(PathBuf::from(peer)),
             };
-            Client::at(&target, token.clone())
+            Client::trusting(&target, token.clone(), settings.tls_ca.as_deref())
         });
-        let here = Client::at(&settings.target, token.or_else(|| settings.token.clone()))?;
+        let here = token.or_else(|| settings.token.clone());
+        let here = Client::trusting(&settings.target, here, settings.tls_ca.as_deref())?;
         Ok(Self { here, peer: peer.transpose()? })
     }
 }

@@ -84,7 +84,11 @@ impl Client {
     ///
     /// # Errors
     /// When the URL is none, or the file holds no certificates.
-    pub(crate) fn trusting(target: &Target, token: Option<String>, ca: Option<&Path>) -> Result<Self, ClientError> {
+    pub(crate) fn trusting(
+        target: &Target,
+        token: Option<String>,
+        ca: Option<&Path>,
+    ) -> Result<Self, ClientError> {
         crate::tls::install();
         // A proxy between an agent and its own server is never meant, whatever the environment says.
         let builder = reqwest::Client::builder().no_proxy();

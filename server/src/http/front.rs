@@ -206,7 +206,8 @@ fn check_path(uri: &Uri) -> Result<(), Error> {
 }
 
 /// Calls that keep no answer, each with what makes it safe to send again.
-const KEEP_NO_ANSWER: [(&str, &str); 2] = [
+const KEEP_NO_ANSWER: [(&str, &str); 3] = [
+    (super::sync::PATH, "an event that is known is a duplicate and changes nothing: push again"),
     ("/import", "an import goes on where it was when it is given the same input again"),
     ("/tickets", "a ticket that is not used is gone after 30 s: take another"),
 ];

@@ -30,7 +30,8 @@ impl Looked {
     /// When the condition is none, or cannot be told of some event, or takes too long.
     pub(crate) async fn new(app: &Shared, asked: ConditionRequest) -> Result<Self, Error> {
         let ConditionRequest { fail_if, params: given, after } = asked;
-        let given = given.as_ref().map_or_else(|| Ok(Params::none()), params)?;
+        let given =
+            given.as_ref().map_or_else(|| Ok(Params::none()), |given| params(given, "/condition/params"))?;
         let predicate = app.engine.append_condition(&fail_if, &given)?;
         let reader = app.store().reader();
         let head = reader.head().position;

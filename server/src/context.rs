@@ -7,7 +7,7 @@ use domain::Problem;
 use store::Text;
 
 /// Longest value of a provenance header, in bytes: it is repeated in every event.
-const VALUE_BYTES_MAX: usize = 512;
+pub(crate) const VALUE_BYTES_MAX: usize = 512;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

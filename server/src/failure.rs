@@ -16,6 +16,8 @@ pub(crate) mod exit {
     pub(crate) const INTERNAL: u8 = 1;
     /// The command line or a setting does not hold.
     pub(crate) const USAGE: u8 = 2;
+    /// Nothing has that name.
+    pub(crate) const NOT_FOUND: u8 = 3;
     /// Somebody else holds the data directory, or it has another format.
     pub(crate) const CONFLICT: u8 = 4;
     /// The server cannot be reached.

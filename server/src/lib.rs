@@ -24,6 +24,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod once;
+mod schema;
 mod server;
 mod sse;
 mod sync;

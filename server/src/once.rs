@@ -20,7 +20,7 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Longest key, in bytes.
-const KEY_BYTES_MAX: usize = 255;
+pub(crate) const KEY_BYTES_MAX: usize = 255;
 
 /// How long an answer is kept, in microseconds.
 const KEPT_US: i64 = 24 * 3_600 * 1_000_000;

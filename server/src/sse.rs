@@ -2,9 +2,10 @@
 
 use crate::app::Shared;
 use crate::clock;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::follow::{Follow, Step};
 use crate::http::Answer;
+use crate::schema::Operation;
 use crate::wire::args::Args;
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +16,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures::{FutureExt, stream};
 use query::{Params, Prepared, QueryError, Subscription};
+use serde_json::json;
 use std::convert::Infallible;
 use std::time::Duration;
 use store::{Position, Text};
@@ -28,6 +30,16 @@ const SLOW_AFTER: Duration = Duration::from_millis(250);
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route("/subscribe", get(subscribe))
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/subscribe", "subscribe", "Events as they come, as Server-Sent Events.")
+            .query(wanted)
+            .header("Last-Event-ID", "Go on after this position.", json!({ "type": "integer", "minimum": 0 }))
+            .gives_plain("text/event-stream", json!({ "type": "string" }))
+            .fails(&[Code::Pql]),
+    ]
 }
 
 /// Understands a statement that must be a subscription.
@@ -47,20 +59,20 @@ pub(crate) fn prepare(app: &Shared, pql: &str, params: Params) -> Result<Subscri
     }
 }
 
+/// The statement and its parameters.
+fn wanted(args: &mut Args) -> (String, Option<Text>) {
+    let pql = args.required("pql");
+    // Used up where the connection is let in.
+    args.text("ticket");
+    (pql, args.text("params").map(Text::from))
+}
+
 async fn subscribe(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> Answer {
-    let (pql, params) = Args::decode(&uri, |args| {
-        let pql = args.text("pql");
-        if pql.is_none() {
-            args.problem("pql", "is required");
-        }
-        // Used up where the connection is let in.
-        args.text("ticket");
-        (pql.unwrap_or_default(), args.text("params").map(Text::from))
-    })?;
+    let (pql, params) = Args::decode(&uri, wanted)?;
     let params = match &params {
         Some(json) => {
             crate::wire::check(json.as_bytes())?;
-            crate::http::query::params(json)?
+            crate::http::query::params(json, "/params")?
         }
         None => Params::default(),
     };

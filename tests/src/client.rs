@@ -1,4 +1,5 @@
-//! HTTP as a client of the API sees it: the envelope opened, nothing else interpreted.
+//! HTTP as a client of the API sees it: the envelope opened, nothing else interpreted. Every answer is held against
+//! the published contract first.
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -117,9 +118,11 @@ impl Client {
     pub async fn try_send(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
         let request = request.build().expect("a request can be built");
         let name = format!("{} {}", request.method(), request.url());
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = self.http.execute(request).await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.ok()?;
+        crate::contract::check(method.as_str(), &path, status, &headers, &bytes);
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Some(Answer { request: name, status, headers, body })

@@ -121,6 +121,10 @@ impl Socket {
     /// One call of the API through the socket; events that arrive meanwhile must not matter to the caller.
     pub async fn request(&mut self, req: &str, method: &str, path: &str, body: Value) -> Value {
         self.send(json!({ "op": "request", "req": req, "method": method, "path": path, "body": body })).await;
-        self.expect("response").await
+        let response = self.expect("response").await;
+        let status = response["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        let wrong = crate::contract::undescribed(method, path, status, None, Some(&response["body"]));
+        assert!(wrong.is_empty(), "{method} {path} through the socket: {}: {response}", wrong.join("\n"));
+        response
     }
 }

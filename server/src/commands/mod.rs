@@ -16,6 +16,7 @@ mod progress;
 mod query;
 mod rebuild;
 mod run;
+mod schema;
 mod serve;
 mod session;
 mod shell;
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     /// Exchange work with another node: its events come here, or ours go there
     #[command(subcommand)]
     Sync(sync::Sync),
+    /// Print the JSON Schema of a type, or list the types
+    Schema(schema::Schema),
     /// Print what makes a shell complete commands and flags
     Completions(completions::Completions),
     /// Print what an agent must know to work with this
@@ -137,6 +140,7 @@ impl Command {
                 let nodes = sync::Nodes::new(&sync, &settings)?;
                 connected(&settings, form, |to| sync::run(sync, nodes, to))
             }
+            Self::Schema(asked) => schema::run(&asked, form),
             Self::Completions(completions) => completions::run(&completions),
             Self::Prime => prime::run(),
             Self::Man(man) => man::run(&man),

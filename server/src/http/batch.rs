@@ -5,9 +5,10 @@ use super::{Answer, Call};
 use crate::app::Shared;
 use crate::clock;
 use crate::context::Provenance;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::group::{Faults, Step, Steps};
 use crate::once::replay;
+use crate::schema::Operation;
 use crate::wire::batch::{BatchRequest, Reader, batch, push_results};
 use crate::wire::envelope::answer;
 use axum::Router;
@@ -15,10 +16,32 @@ use axum::extract::State;
 use axum::routing::post;
 use domain::{Command, Work};
 use rustc_hash::FxHashMap;
+use serde_json::json;
 use store::{EventId, Position, StepResult, Text, Told};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/batch", post(run))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post(
+            "/batch",
+            "batch",
+            "Many operations in one request: all or none, or each for itself.",
+            batch,
+        )
+        .example(json!({
+            "ops": [
+                { "op": "create_task", "data": { "title": "Plan" }, "ref": "plan" },
+                { "op": "add_progress", "data": { "task_id": "$plan", "items": ["read"], "override": true } },
+            ],
+            "atomic": true,
+        }))
+        .gives("BatchResults")
+        .changes_work()
+        .fails(&[Code::Pql, Code::Forbidden]),
+    ]
 }
 
 async fn run(State(app): State<Shared>, call: Call) -> Answer {

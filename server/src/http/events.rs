@@ -4,17 +4,21 @@ use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::outflow::{Form, Gone, Outflow};
 use super::{Answer, Call, blocking, carry};
 use crate::app::Shared;
+use crate::context::Provenance;
 use crate::error::{Code, Error};
-use crate::wire::append::{append as read_append, condition as read_condition};
+use crate::schema::{NDJSON, Operation};
+use crate::wire::append::{ULID_PATTERN, append as read_append, condition as read_condition};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
+use crate::wire::fields::Fields;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::{get, post};
 use domain::rows::Row;
-use query::tables::{EventFields, Fields, events};
+use query::tables::{EventFields, Fields as _, events};
 use query::{Events, Sought};
+use serde_json::json;
 use store::{Direction, Event, EventId, Position, ReadError, Reader, Text, Timestamp};
 
 /// Most events one call looks at when no index serves its filters; then it answers what it found and where
@@ -31,6 +35,29 @@ pub(super) fn size(event: &Event) -> usize {
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/append", post(append)).route("/events", get(list))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let read =
+        |fields: &mut Fields<'_, '_>| (read_append(fields, &Provenance::default()), read_condition(fields));
+    vec![
+        Operation::post("/append", "append", "Append events to one or more streams, all or none.", read)
+            .example(json!({
+                "appends": [{
+                    "stream": "orders-1",
+                    "expected_revision": "any",
+                    "events": [{ "type": "OrderPlaced", "data": { "total": 3 }, "tags": ["order:1"] }],
+                }],
+                "condition": { "fail_if": "type = 'OrderCancelled' AND data.total = $1", "params": [3], "after": 0 },
+            }))
+            .gives("Appended")
+            .fails(&[Code::Pql, Code::Conflict, Code::Forbidden]),
+        Operation::get("/events", "list_events", "The log, from the oldest event on.")
+            .query(Wanted::of)
+            .gives("Events")
+            .or_streams(NDJSON)
+            .fails(&[Code::NotFound]),
+    ]
 }
 
 async fn append(State(app): State<Shared>, call: Call) -> Answer {
@@ -56,7 +83,9 @@ struct Wanted {
 impl Wanted {
     fn of(args: &mut Args) -> Self {
         let after = args.int_in("after", 0..=u64::MAX).map(Position);
-        let since = args.text("since_event_id").and_then(|text| match EventId::parse(&text) {
+        let since = args.text("since_event_id");
+        args.note("since_event_id", || json!({ "pattern": ULID_PATTERN }));
+        let since = since.and_then(|text| match EventId::parse(&text) {
             Ok(id) => Some(id),
             Err(_) => {
                 args.problem("since_event_id", format!("expected a ULID, found `{text}`"));

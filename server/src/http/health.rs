@@ -2,6 +2,7 @@
 
 use super::Answer;
 use crate::app::Shared;
+use crate::schema::Operation;
 use crate::wire::args;
 use crate::wire::envelope::answer_value;
 use axum::Router;
@@ -12,6 +13,13 @@ use serde_json::json;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get("/healthz", "healthz", "The process answers.").gives("Health"),
+        Operation::get("/readyz", "readyz", "Reads and writes are taken.").gives("Ready"),
+    ]
 }
 
 /// The process lives and answers; which node it is.

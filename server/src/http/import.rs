@@ -4,6 +4,7 @@ use super::Answer;
 use crate::app::Shared;
 use crate::error::{Code, Error};
 use crate::import::{self, ImportError, LINE_BYTES_MAX, Options};
+use crate::schema::{NDJSON, Operation};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push};
 use axum::Router;
@@ -30,14 +31,18 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/import", post(run)).layer(DefaultBodyLimit::disable())
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post_stream("/import", "import", "Load a history, one JSON object a line.", NDJSON)
+            .query(wanted)
+            .gives("ImportReport")
+            .keeps_no_answer()
+            .fails(&[Code::Conflict]),
+    ]
+}
+
 async fn run(State(app): State<Shared>, uri: Uri, headers: HeaderMap, body: Body) -> Answer {
-    let options = Args::decode(&uri, |args| {
-        if args.among("format", FORMATS).is_empty() {
-            args.problem("format", "expected format=beads");
-        }
-        let project_id = args.text("project").map(Into::into);
-        Options { project_id, restamp: args.flag("restamp").unwrap_or(false) }
-    })?;
+    let options = Args::decode(&uri, wanted)?;
     is_ndjson(&headers)?;
     let stop = app.stop.clone();
     // A task of its own: it holds the gate to its end, also when the client goes away in the middle.
@@ -51,6 +56,14 @@ async fn run(State(app): State<Shared>, uri: Uri, headers: HeaderMap, body: Body
     });
     let report = import.await.map_err(|panic| Error::from(ImportError::Internal(panic.to_string())))??;
     Ok(answer(Position(report.position), |out| push(out, &report)))
+}
+
+fn wanted(args: &mut Args) -> Options {
+    if args.among("format", FORMATS).is_empty() {
+        args.problem("format", "expected format=beads");
+    }
+    let project_id = args.text("project").map(Into::into);
+    Options { project_id, restamp: args.flag("restamp").unwrap_or(false) }
 }
 
 fn is_ndjson(headers: &HeaderMap) -> Result<(), Error> {

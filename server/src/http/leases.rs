@@ -4,11 +4,13 @@ use super::carry::carry_out;
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::error::Error;
+use crate::schema::Operation;
 use crate::wire::work::{acquire_lease, renew_lease};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, patch, post};
 use domain::Command;
+use serde_json::json;
 use store::Text;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -16,6 +18,22 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/leases", post(acquire))
         .route("/leases/{id}/renew", patch(renew))
         .route("/leases/{id}", delete(release))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post("/leases", "acquire_lease", "Take one task by its id.", acquire_lease)
+            .example(json!({ "task_id": "t1", "agent_id": "ada", "ttl_s": 900 }))
+            .gives("Lease")
+            .changes_work(),
+        Operation::patch("/leases/{id}/renew", "renew_lease", "Go on holding a task.", |fields| {
+            renew_lease(Text::default(), fields)
+        })
+        .example(json!({ "ttl_s": 900 }))
+        .gives("Lease")
+        .changes_work(),
+        Operation::delete("/leases/{id}", "release_lease", "Give a task back.").gives("Lease").changes_work(),
+    ]
 }
 
 async fn acquire(State(app): State<Shared>, call: Call) -> Answer {

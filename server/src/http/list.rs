@@ -6,6 +6,7 @@ use crate::wire::envelope::{answer, push, push_list, push_name};
 use crate::wire::rows::{Columns, push_row};
 use axum::response::Response;
 use query::tables::{RowFields, TableSchema};
+use serde_json::json;
 use store::Position;
 
 /// Rows of a list when nothing is said.
@@ -73,7 +74,12 @@ impl Page {
 
 /// `fields=a,b`, or every column but the long ones.
 pub(super) fn columns(args: &mut Args, schema: &'static TableSchema, long: &[&str]) -> Columns {
-    let Some(names) = args.words("fields") else { return Columns::without(schema, long) };
+    let names = args.words("fields");
+    args.note("fields", || {
+        let columns: Vec<&str> = schema.columns.iter().map(|column| column.name).collect();
+        json!({ "items": { "type": "string", "enum": columns } })
+    });
+    let Some(names) = names else { return Columns::without(schema, long) };
     match Columns::named(schema, &names) {
         Ok(columns) => columns,
         Err(name) => {

@@ -14,6 +14,7 @@ mod import;
 mod leases;
 mod list;
 mod metrics;
+mod openapi;
 mod outflow;
 mod progress_items;
 pub(crate) mod query;
@@ -31,6 +32,7 @@ pub(crate) use room::Room;
 
 use crate::app::Shared;
 use crate::error::{Code, Error};
+use crate::schema::Operation;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn;
@@ -38,12 +40,38 @@ use axum::middleware::from_fn;
 /// What a handler gives.
 pub(crate) type Answer = Result<axum::response::Response, Error>;
 
+/// Every call of the API, described. Each area describes its own, beside its routes.
+pub(crate) fn operations() -> Vec<Operation> {
+    [
+        health::operations(),
+        metrics::operations(),
+        openapi::operations(),
+        tickets::operations(),
+        events::operations(),
+        streams::operations(),
+        query::operations(),
+        crate::ws::operations(),
+        crate::sse::operations(),
+        agents::operations(),
+        tasks::operations(),
+        runs::operations(),
+        relationships::operations(),
+        contexts::operations(),
+        progress_items::operations(),
+        leases::operations(),
+        import::operations(),
+        batch::operations(),
+    ]
+    .concat()
+}
+
 /// Every path of the API.
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(diagnostics::routes())
+        .merge(openapi::routes())
         .merge(tickets::routes())
         .merge(events::routes())
         .merge(streams::routes())

@@ -7,7 +7,9 @@ use crate::app::Shared;
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::once::replay;
+use crate::schema::{NDJSON, Operation};
 use crate::wire::envelope::{answer, push, push_list, push_name};
+use crate::wire::fields::Fields;
 use crate::wire::outcome::reopen;
 use crate::wire::rows::push_task;
 use crate::wire::time::rfc3339;
@@ -17,12 +19,25 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use domain::command::{Claim, Claimed};
 use query::{ArrowStream, Params, Prepared, PreparedQuery, RowStream, Type};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
 use store::Text;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/query", post(run))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post("/query", "query", "Ask in PQL.", request)
+            .example(json!({ "pql": "SELECT id, title FROM tasks WHERE status = $1", "params": ["open"] }))
+            .gives("QueryResult")
+            .or_streams(NDJSON)
+            .or_streams("text/csv")
+            .or_streams("application/vnd.apache.arrow.stream")
+            .fails(&[Code::Pql, Code::NotFound]),
+    ]
 }
 
 async fn run(State(app): State<Shared>, headers: HeaderMap, call: Call) -> Answer {
@@ -42,9 +57,8 @@ async fn answered(
     kind: &mut &'static str,
 ) -> Answer {
     let form = Form::accepted(headers, &[Form::Document, Form::Lines, Form::Csv, Form::Arrow])?;
-    let (pql, given) =
-        call.decode(|fields| (fields.required_text("pql"), fields.take("params", |item| item.json())))?;
-    let given = given.as_ref().map_or_else(|| Ok(Params::default()), params)?;
+    let (pql, given) = call.decode(request)?;
+    let given = given.as_ref().map_or_else(|| Ok(Params::default()), |given| params(given, "/params"))?;
     match app.engine.prepare(&pql, given, clock::now())? {
         Prepared::Query(query) => {
             *kind = "query";
@@ -66,18 +80,23 @@ async fn answered(
     }
 }
 
+/// A statement and its parameters.
+fn request(fields: &mut Fields<'_, '_>) -> (Text, Option<Text>) {
+    (fields.required_text("pql"), crate::wire::work::params(fields))
+}
+
 const HOW_TO_SUBSCRIBE: &str = "send it over the WebSocket at /ws, or as GET /subscribe?pql=…";
 
-/// Reads the `params` of a request.
+/// Reads the `params` of a request, which are at `pointer` in it.
 ///
 /// # Errors
 /// `ERR_VALIDATION` with what cannot be a parameter.
-pub(crate) fn params(json: &Text) -> Result<Params, Error> {
+pub(crate) fn params(json: &Text, pointer: &str) -> Result<Params, Error> {
     let json = serde_json::from_str(json)
-        .map_err(|error| Error::problem("/params", format!("cannot be read: {error}")))?;
+        .map_err(|error| Error::problem(pointer, format!("cannot be read: {error}")))?;
     Params::from_json(&json).map_err(|errors| {
         let problems = errors.into_iter().map(|error| domain::Problem {
-            pointer: "/params".to_owned(),
+            pointer: pointer.to_owned(),
             message: error.hint.map_or(error.message.clone(), |hint| format!("{}; {hint}", error.message)),
         });
         Error::validation(&problems.collect::<Vec<_>>())

@@ -4,18 +4,41 @@ use super::events::{PAGE_BYTES_MAX, size};
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::{Answer, Call, blocking, carry};
 use crate::app::Shared;
+use crate::context::Provenance;
+use crate::error::Code;
+use crate::schema::Operation;
 use crate::wire::append::{condition, stream_write};
 use crate::wire::args::Args;
 use crate::wire::envelope::{answer, push, push_list, push_name};
+use crate::wire::fields::Fields;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::routing::get;
 use domain::Problem;
+use serde_json::json;
 use store::{Append, Direction, Revision, STREAM_BYTES_MAX, Text};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/streams/{stream}/events", get(read).post(append))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let read = |fields: &mut Fields<'_, '_>| {
+        (stream_write(Text::default(), fields, &Provenance::default()), condition(fields))
+    };
+    vec![
+        Operation::get("/streams/{stream}/events", "read_stream", "The events of one stream.")
+            .query(Wanted::of)
+            .gives("StreamEvents"),
+        Operation::post("/streams/{stream}/events", "append_to_stream", "Append events to one stream.", read)
+            .example(json!({
+            "events": [{ "type": "OrderPaid", "data": { "total": 3 } }],
+            "condition": { "fail_if": "stream = $stream", "params": { "stream": "orders-3" }, "after": 0 },
+        }))
+            .gives("Appended")
+            .fails(&[Code::Pql, Code::Conflict, Code::Forbidden]),
+    ]
 }
 
 async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Call) -> Answer {
@@ -31,11 +54,21 @@ async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Cal
     carry::append(&app, call, append, condition).await
 }
 
-async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -> Answer {
-    let (from, limit, direction) = Args::decode(&uri, |args| {
+/// Which events of the stream are asked for.
+#[derive(Debug)]
+struct Wanted {
+    from: Option<u64>,
+    limit: usize,
+    direction: Direction,
+}
+
+impl Wanted {
+    fn of(args: &mut Args) -> Self {
         let from = args.int_in("from", 1..=u64::MAX);
         let limit = args.int_in("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_DEFAULT);
-        let direction = match args.text("direction").as_deref() {
+        let direction = args.text("direction");
+        args.note("direction", || json!({ "enum": ["forward", "backward"] }));
+        let direction = match direction.as_deref() {
             None | Some("forward") => Direction::Forward,
             Some("backward") => Direction::Backward,
             Some(other) => {
@@ -43,8 +76,12 @@ async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -
                 Direction::Forward
             }
         };
-        (from, limit as usize, direction)
-    })?;
+        Self { from, limit: limit as usize, direction }
+    }
+}
+
+async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -> Answer {
+    let Wanted { from, limit, direction } = Args::decode(&uri, Wanted::of)?;
     let reader = app.store().reader();
     let position = reader.head().position;
     let (revision, events) = blocking(move || {

@@ -4,6 +4,7 @@ use super::envelope::{push, push_list, push_name};
 use super::fields::{Fields, Item, nearest};
 use crate::context::Provenance;
 use crate::error::Error;
+use serde_json::json;
 use store::{
     Append, Appended, EventId, ExpectedRevision, KIND_BYTES_MAX, NewEvent, Position, Revision,
     STREAM_BYTES_MAX, StreamWrite, TAG_BYTES_MAX, TAGS_MAX, Text,
@@ -11,6 +12,9 @@ use store::{
 
 /// Largest `data` of one event, in bytes of JSON.
 pub(crate) const EVENT_DATA_BYTES_MAX: usize = 1 << 20;
+
+/// What [`EventId::parse`] takes, for the published schemas.
+pub(crate) const ULID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$";
 
 /// Most events of one append: more would hold up the writer; send several.
 pub(crate) const APPEND_EVENTS_MAX: usize = 10_000;
@@ -31,7 +35,7 @@ pub(crate) fn condition(fields: &mut Fields<'_, '_>) -> Option<ConditionRequest>
     fields.take("condition", |item| {
         item.whole(|fields| ConditionRequest {
             fail_if: fields.required_text("fail_if"),
-            params: fields.take("params", |item| item.json()),
+            params: super::work::params(fields),
             after: Position(fields.require("after", |item| item.count())),
         })
     })
@@ -47,6 +51,7 @@ pub(crate) fn append(fields: &mut Fields<'_, '_>, by: &Provenance) -> Append {
             })
         })
     });
+    fields.note("appends", || json!({ "minItems": 1 }));
     let events = writes.iter().map(|write: &StreamWrite| write.events.len()).sum::<usize>();
     if events > APPEND_EVENTS_MAX {
         fields.problem("appends", format!("{events} events in one append, at most {APPEND_EVENTS_MAX}"));
@@ -66,6 +71,7 @@ pub(crate) fn stream_write(stream: Text, fields: &mut Fields<'_, '_>, by: &Prove
 fn event(stream: &Text, fields: &mut Fields<'_, '_>, by: &Provenance) -> NewEvent {
     let id = fields.take("id", |item| {
         let text = item.str()?;
+        item.note(|| json!({ "pattern": ULID_PATTERN }));
         match EventId::parse(&text) {
             Ok(id) => Some(id),
             Err(_) => item.problem(format!(
@@ -87,6 +93,7 @@ fn event(stream: &Text, fields: &mut Fields<'_, '_>, by: &Provenance) -> NewEven
 
 /// The `data` of an event, `{}` when there is none.
 pub(crate) fn data(fields: &mut Fields<'_, '_>) -> Text {
+    fields.note("data", || json!({ "description": "Any JSON, at most 1 MiB." }));
     let Some(raw) = fields.raw("data") else { return Text::from("{}") };
     let bytes = raw.get().len();
     if bytes > EVENT_DATA_BYTES_MAX {
@@ -108,6 +115,7 @@ fn metadata(fields: &mut Fields<'_, '_>, by: &Provenance) -> Text {
                 }
             }
             for (name, value) in by.all() {
+                members.note(name, || json!({ "type": "string" }));
                 match (members.raw(name), value) {
                     (None, Some(value)) => missing.push((name, &**value)),
                     (None, None) => {}
@@ -145,6 +153,7 @@ fn tags(fields: &mut Fields<'_, '_>) -> Vec<Text> {
         .take("tags", |item| {
             let tags = item.list(|item| {
                 let tag = item.text()?;
+                item.note(|| json!({ "minLength": 1, "maxLength": TAG_BYTES_MAX }));
                 match tag.len() {
                     1..=TAG_BYTES_MAX => Some(tag),
                     bytes => {
@@ -152,6 +161,7 @@ fn tags(fields: &mut Fields<'_, '_>) -> Vec<Text> {
                     }
                 }
             })?;
+            item.note(|| json!({ "maxItems": TAGS_MAX }));
             match tags.len() <= TAGS_MAX {
                 true => Some(tags),
                 false => {
@@ -166,6 +176,7 @@ fn tags(fields: &mut Fields<'_, '_>) -> Vec<Text> {
 fn name(fields: &mut Fields<'_, '_>, field: &'static str, bytes_max: usize) -> Text {
     fields.require(field, |item| {
         let name = item.text()?;
+        item.note(|| json!({ "minLength": 1, "maxLength": bytes_max }));
         match name.len() {
             bytes if (1..=bytes_max).contains(&bytes) => Some(name),
             bytes => item.problem(format!("has 1 to {bytes_max} bytes, this one has {bytes}")),
@@ -175,6 +186,13 @@ fn name(fields: &mut Fields<'_, '_>, field: &'static str, bytes_max: usize) -> T
 
 /// `"any"`, `"no_stream"`, `"exists"` or a revision.
 fn expected_revision(item: &Item<'_, '_>) -> Option<ExpectedRevision> {
+    item.note(|| {
+        let words = json!({ "type": "string", "enum": ["any", "no_stream", "exists"] });
+        json!({ "anyOf": [words, { "type": "integer", "minimum": 0, "maximum": u64::MAX }] })
+    });
+    if item.is_asking() {
+        return None;
+    }
     if !item.is_text() {
         return item.count().map(|revision| ExpectedRevision::Exact(Revision(revision)));
     }

@@ -1,10 +1,13 @@
 //! Reading a query string as strictly as a body.
 
 use super::fields::{Problems, nearest};
+use super::pointer::Pointer;
+use super::shape::{Presence, Shape};
 use super::time;
 use crate::error::Error;
 use axum::extract::Query;
 use axum::http::Uri;
+use serde_json::{Value, json};
 use store::Timestamp;
 
 /// The parameters of a query string, each taken at most once.
@@ -31,8 +34,33 @@ impl Args {
         }
     }
 
+    /// What a reader would read.
+    pub(super) fn ask<T>(read: impl FnOnce(&mut Self) -> T) -> Shape {
+        let mut args = Self { pairs: Vec::new(), asked: Vec::new(), problems: Problems::asking() };
+        read(&mut args);
+        args.problems.asked()
+    }
+
+    /// Says in JSON Schema what is asked of a parameter beyond what its reading tells.
+    pub(crate) fn note(&self, name: &str, schema: impl FnOnce() -> Value) {
+        self.problems.shape(|shape| shape.says(Pointer::Root.key(name), schema()));
+    }
+
+    /// A parameter that must be there, as text.
+    pub(crate) fn required(&mut self, name: &'static str) -> String {
+        self.problems.shape(|shape| shape.asks(Pointer::Root, name, Presence::Required));
+        let text = self.text(name);
+        self.note(name, || json!({ "minLength": 1 }));
+        text.unwrap_or_else(|| {
+            self.problem(name, "is required");
+            String::new()
+        })
+    }
+
     /// A parameter as text; an empty one counts as absent.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.problems.shape(|shape| shape.asks(Pointer::Root, name, Presence::NotNull));
+        self.note(name, || json!({ "type": "string" }));
         self.asked.push(name);
         let at = self.pairs.iter().position(|(given, _)| given == name)?;
         let (_, value) = self.pairs.remove(at);
@@ -41,19 +69,23 @@ impl Args {
 
     /// A parameter that lists words, with commas between.
     pub(crate) fn words(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let text = self.text(name)?;
+        let text = self.text(name);
+        self.note(name, || json!({ "type": "array", "items": { "type": "string" } }));
+        let text = text?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
     }
 
     /// Words of a closed list, with commas between.
     pub(crate) fn among<T: Copy + std::fmt::Display>(&mut self, name: &'static str, all: &[T]) -> Vec<T> {
         let words = self.words(name).unwrap_or_default();
+        let names = || all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        self.note(name, || json!({ "items": { "type": "string", "enum": names() } }));
         let mut found = Vec::with_capacity(words.len());
         for word in words {
             match all.iter().find(|candidate| candidate.to_string() == word) {
                 Some(value) => found.push(*value),
                 None => {
-                    let all = all.iter().map(ToString::to_string).collect::<Vec<_>>();
+                    let all = names();
                     let hint = nearest(&word, all.iter().map(String::as_str))
                         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                     self.problem(name, format!("expected {}; found `{word}`{hint}", all.join(", ")));
@@ -65,7 +97,9 @@ impl Args {
 
     /// A whole number in a range.
     pub(crate) fn int_in(&mut self, name: &'static str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
-        let text = self.text(name)?;
+        let text = self.text(name);
+        self.note(name, || json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() }));
+        let text = text?;
         match text.parse() {
             Ok(value) if range.contains(&value) => Some(value),
             _ => {
@@ -81,7 +115,9 @@ impl Args {
 
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let text = self.text(name)?;
+        let text = self.text(name);
+        self.note(name, || json!({ "type": "boolean" }));
+        let text = text?;
         match text.as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
@@ -95,7 +131,9 @@ impl Args {
     /// A time.
     pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
         // In a query string an unescaped `+` of an offset arrives as a space.
-        let text = self.text(name)?.replace(' ', "+");
+        let text = self.text(name);
+        self.note(name, || json!({ "format": "date-time" }));
+        let text = text?.replace(' ', "+");
         match time::parse(&text) {
             Ok(time) => Some(time),
             Err(message) => {

@@ -3,6 +3,7 @@
 use super::append::{ConditionRequest, append, check_reserved, condition};
 use super::envelope::{push, push_list};
 use super::fields::{Fields, Problems, short};
+use super::shape;
 use super::task;
 use super::work::{
     acquire_lease, add_context, add_progress, add_relationship, complete_progress, register_agent,
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::group::Step;
 use domain::{Command, is_id};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -134,6 +136,7 @@ pub(crate) fn batch(fields: &mut Fields<'_, '_>) -> BatchRequest {
             item.whole(op).flatten()
         })
     });
+    fields.note("ops", || json!({ "minItems": 1, "maxItems": OPS_MAX }));
     match places {
         0 if !fields.is_faulty() => fields.problem("ops", "must not be empty"),
         0..=OPS_MAX => {}
@@ -145,7 +148,7 @@ pub(crate) fn batch(fields: &mut Fields<'_, '_>) -> BatchRequest {
 fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
     let op = fields.require("op", |item| Some(item.word(Op::ALL)));
     let name = fields.take("ref", |item| {
-        let name = item.text()?;
+        let name = item.like_an_id()?;
         match is_id(&name) {
             true => Some(name),
             false => item.problem(format!(
@@ -156,8 +159,10 @@ fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
     });
     let data = fields.take("data", |item| {
         item.object()?;
+        item.note(|| json!({ "description": "The fields of the operation's own call, with what its path has as `id`." }));
         Some(item.raw_value())
     });
+    fields.restrict(of_each_op);
     let op = op?;
     if name.is_some() && !op.makes() {
         fields.problem("ref", format!("{op} makes nothing that a ref could stand for"));
@@ -170,6 +175,18 @@ fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     refs: Arc<BTreeMap<Text, Text>>,
+}
+
+/// What the data of each operation is, for the published schema.
+fn of_each_op() -> Value {
+    let each = Op::ALL.iter().map(|op| {
+        let data = shape::body(|fields| read(*op, fields, &Provenance::default()));
+        json!({
+            "if": { "properties": { "op": { "const": op.as_str() } } },
+            "then": { "properties": { "data": data } },
+        })
+    });
+    json!({ "allOf": each.collect::<Vec<_>>() })
 }
 
 impl Reader {

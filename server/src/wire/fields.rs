@@ -2,13 +2,16 @@
 //! problem too.
 
 use super::json::Name;
+pub(crate) use super::nearest::nearest;
 use super::pointer::Pointer;
+use super::shape::{Presence, Shape};
 use super::time;
 use crate::error::{Code, Error};
 use domain::command::Change;
 use domain::{Problem, TextSet};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,8 +22,14 @@ use store::{Text, Timestamp};
 /// Problems told of one request: enough to mend it, not enough to fill a screen with one mistake.
 const PROBLEMS_MAX: usize = 50;
 
+/// What [`domain::is_id`] takes, for the published schemas.
+const ID_PATTERN: &str = "^[A-Za-z0-9._:-]{1,128}$";
+
+/// 31,700 years: keeps milliseconds exact in an f64 and in range of an i64.
+const SECONDS_MAX: f64 = 1e12;
+
 /// Longest part of a bad value that a message repeats, in bytes.
-const SHORT_BYTES_MAX: usize = 60;
+pub(super) const SHORT_BYTES_MAX: usize = 60;
 
 /// Everything found wrong so far.
 #[derive(Debug, Default)]
@@ -30,6 +39,8 @@ pub(crate) struct Problems {
     oversize: RefCell<Option<Error>>,
     /// In a batch: the ids that `$name` stands for, by the refs of the operations before.
     refs: Option<Arc<BTreeMap<Text, Text>>>,
+    /// What is asked for, when nothing is read and that alone is wanted (see [`super::shape`]).
+    asked: Option<RefCell<Shape>>,
 }
 
 impl Problems {
@@ -38,7 +49,30 @@ impl Problems {
         Self { refs: Some(refs), ..Self::default() }
     }
 
+    /// For a reader that is asked what it would read.
+    pub(super) fn asking() -> Self {
+        Self { asked: Some(RefCell::default()), ..Self::default() }
+    }
+
+    /// What the reader asked for.
+    pub(super) fn asked(self) -> Shape {
+        self.asked.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    pub(super) fn shape(&self, note: impl FnOnce(&mut Shape)) {
+        if let Some(shape) = &self.asked {
+            note(&mut shape.borrow_mut());
+        }
+    }
+
     pub(crate) fn add(&self, at: impl fmt::Display, message: impl Into<String>) {
+        if self.is_asking() {
+            return;
+        }
         let mut problems = self.found.borrow_mut();
         if problems.len() < PROBLEMS_MAX {
             problems.push(Problem { pointer: at.to_string(), message: message.into() });
@@ -95,6 +129,35 @@ impl<'a, 'p> Fields<'a, 'p> {
         Item { raw, at: Pointer::Root, problems }.object()
     }
 
+    /// The members of no document, for a reader that is asked what it would read.
+    pub(super) fn nothing(problems: &'p Problems) -> Self {
+        Self { at: Pointer::Root, members: Vec::new(), asked: Vec::new(), problems }
+    }
+
+    /// Says in JSON Schema what is asked of a member beyond what its reading tells.
+    pub(crate) fn note(&self, name: &str, schema: impl FnOnce() -> Value) {
+        self.problems.shape(|shape| shape.says(self.at.key(name), schema()));
+    }
+
+    /// Says in JSON Schema what is asked of the object as a whole.
+    pub(crate) fn restrict(&self, schema: impl FnOnce() -> Value) {
+        self.problems.shape(|shape| shape.says(self.at, schema()));
+    }
+
+    /// A member when it is there: anything, when what is read is only asked about.
+    fn member(&mut self, name: &'static str, presence: Presence) -> Option<&'a RawValue> {
+        if self.problems.is_asking() {
+            self.problems.shape(|shape| shape.asks(self.at, name, presence));
+            return Some(RawValue::NULL);
+        }
+        self.raw(name)
+    }
+
+    /// Whether a member counts as given.
+    fn is_given(&self, raw: &RawValue) -> bool {
+        raw.get() != "null" || self.problems.is_asking()
+    }
+
     /// Notes that a member is larger than it may be.
     pub(crate) fn oversize(&self, name: &str, what: &str, bytes: usize, bytes_max: usize) {
         self.problems.oversize(self.at.key(name), what, bytes, bytes_max);
@@ -108,6 +171,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     /// The raw bytes of a member; `None` when it is absent, `Some("null")` when it is null.
     pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
         self.asked.push(name);
+        self.problems.shape(|shape| shape.asks(self.at, name, Presence::Optional));
         let member = self.members.iter_mut().find(|m| m.as_ref().is_some_and(|(n, _)| n == name))?;
         member.take().map(|(_, raw)| raw)
     }
@@ -118,7 +182,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Item<'a, '_>) -> Option<T>,
     ) -> Option<T> {
-        let raw = self.raw(name).filter(|raw| raw.get() != "null")?;
+        let raw = self.member(name, Presence::Optional).filter(|raw| self.is_given(raw))?;
         read(Item { raw, at: self.at.key(name), problems: self.problems })
     }
 
@@ -129,7 +193,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Item<'a, '_>) -> Option<T>,
     ) -> T {
-        match self.raw(name).filter(|raw| raw.get() != "null") {
+        match self.member(name, Presence::Required).filter(|raw| self.is_given(raw)) {
             Some(raw) => {
                 read(Item { raw, at: self.at.key(name), problems: self.problems }).unwrap_or_default()
             }
@@ -146,12 +210,26 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Item<'a, '_>) -> Option<T>,
     ) -> Change<T> {
-        match self.raw(name) {
+        match self.member(name, Presence::Optional) {
             None => Change::Keep,
-            Some(raw) if raw.get() == "null" => Change::Clear,
+            Some(raw) if !self.is_given(raw) => Change::Clear,
             Some(raw) => read(Item { raw, at: self.at.key(name), problems: self.problems })
                 .map_or(Change::Keep, Change::Set),
         }
+    }
+
+    /// A member that may be left alone or set, not emptied.
+    pub(crate) fn changed<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Item<'a, '_>) -> Option<T>,
+    ) -> Option<T> {
+        let raw = self.member(name, Presence::NotNull)?;
+        if !self.is_given(raw) {
+            self.problem(name, "cannot be null");
+            return None;
+        }
+        read(Item { raw, at: self.at.key(name), problems: self.problems })
     }
 
     /// Text, if given.
@@ -161,7 +239,12 @@ impl<'a, 'p> Fields<'a, 'p> {
 
     /// Text that must be given.
     pub(crate) fn required_text(&mut self, name: &'static str) -> Text {
-        self.require(name, |item| item.text())
+        self.require(name, |item| item.some_text())
+    }
+
+    /// A JSON object, as the bytes that were received, if given.
+    pub(crate) fn json_object(&mut self, name: &'static str) -> Option<Text> {
+        self.take(name, |item| item.json_object())
     }
 
     /// The id of something there is, if given.
@@ -206,6 +289,7 @@ impl<'a, 'p> Fields<'a, 'p> {
 
     /// Notes every member that nobody asked for.
     pub(crate) fn finish(self) {
+        self.problems.shape(|shape| shape.closes(self.at));
         for (name, _) in self.members.iter().flatten() {
             let message = match nearest(name, self.asked.iter().copied()) {
                 Some(near) => format!("unknown field; did you mean `{near}`?"),
@@ -224,6 +308,16 @@ impl<'a, 'p> Item<'a, 'p> {
         None
     }
 
+    /// Says in JSON Schema what is asked of this value.
+    pub(crate) fn note(&self, schema: impl FnOnce() -> Value) {
+        self.problems.shape(|shape| shape.says(self.at, schema()));
+    }
+
+    /// Whether nothing is read, and only what would be read is asked for.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.problems.is_asking()
+    }
+
     fn expected<T>(&self, what: &str) -> Option<T> {
         self.problem(format!("expected {what}, found {}", found(self.raw.get())))
     }
@@ -236,6 +330,10 @@ impl<'a, 'p> Item<'a, 'p> {
     }
 
     pub(crate) fn str(&self) -> Option<Cow<'a, str>> {
+        self.note(|| json!({ "type": "string" }));
+        if self.is_asking() {
+            return Some(Cow::Borrowed(""));
+        }
         match self.is_text() {
             true => Name.deserialize(&mut serde_json::Deserializer::from_str(self.raw.get())).ok(),
             false => self.expected("text"),
@@ -252,7 +350,7 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// The id of something there is. In a batch `$name` is the id that the operation of that `ref` makes.
     pub(crate) fn id(&self) -> Option<Text> {
-        let id = self.text()?;
+        let id = self.some_text()?;
         let (Some(refs), Some(name)) = (&self.problems.refs, id.strip_prefix('$')) else { return Some(id) };
         refs.get(name).cloned().or_else(|| {
             let known = nearest(name, refs.keys().map(|name| &**name));
@@ -261,9 +359,24 @@ impl<'a, 'p> Item<'a, 'p> {
         })
     }
 
+    /// Text that must say something; the model refuses it when it does not.
+    pub(crate) fn some_text(&self) -> Option<Text> {
+        let text = self.text();
+        self.note(|| json!({ "minLength": 1 }));
+        text
+    }
+
+    /// Text that the model takes only when it could be an id.
+    pub(crate) fn like_an_id(&self) -> Option<Text> {
+        let text = self.text();
+        self.note(|| json!({ "pattern": ID_PATTERN }));
+        text
+    }
+
     /// An id for something new.
     pub(crate) fn new_id(&self) -> Option<Text> {
         let id = self.text()?;
+        self.note(|| json!({ "pattern": ID_PATTERN }));
         match domain::is_id(&id) {
             true => Some(id),
             false => self.problem(format!(
@@ -275,16 +388,22 @@ impl<'a, 'p> Item<'a, 'p> {
     }
 
     pub(crate) fn bool(&self) -> Option<bool> {
+        self.note(|| json!({ "type": "boolean" }));
         self.read("true or false")
     }
 
     pub(crate) fn int(&self) -> Option<i64> {
+        self.note(|| json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }));
+        if self.is_asking() {
+            return Some(0);
+        }
         self.read("a whole number")
     }
 
     /// A whole number in a range.
     pub(crate) fn int_in(&self, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
         let value = self.int()?;
+        self.note(|| json!({ "minimum": range.start(), "maximum": range.end() }));
         match range.contains(&value) {
             true => Some(value),
             false => self.problem(format!("expected {} to {}, found {value}", range.start(), range.end())),
@@ -293,24 +412,27 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// A whole number from 0.
     pub(crate) fn count(&self) -> Option<u64> {
+        self.note(|| json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }));
         self.read("a whole number from 0")
     }
 
     pub(crate) fn number(&self) -> Option<f64> {
+        self.note(|| json!({ "type": "number" }));
         self.read("a number")
     }
 
     /// Seconds, with a fraction if one likes, in milliseconds.
     pub(crate) fn seconds_as_ms(&self) -> Option<i64> {
+        self.note(|| json!({ "minimum": 0, "maximum": SECONDS_MAX }));
         let seconds = self.number()?;
-        // 31,700 years: keeps the product exact in an f64 and in range of an i64.
-        match (0.0..=1e12).contains(&seconds) {
+        match (0.0..=SECONDS_MAX).contains(&seconds) {
             true => Some((seconds * 1_000.0).round() as i64),
             false => self.problem(format!("expected seconds from 0, found {seconds}")),
         }
     }
 
     pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.note(|| json!({ "format": "date-time" }));
         match time::parse(&self.str()?) {
             Ok(time) => Some(time),
             Err(message) => self.problem(message),
@@ -320,6 +442,7 @@ impl<'a, 'p> Item<'a, 'p> {
     /// One of a closed list of words.
     pub(crate) fn word<T: Copy + fmt::Display>(&self, all: &[T]) -> Option<T> {
         let word = self.str()?;
+        self.note(|| json!({ "enum": all.iter().map(ToString::to_string).collect::<Vec<_>>() }));
         if let Some(found) = all.iter().find(|candidate| candidate.to_string() == word) {
             return Some(*found);
         }
@@ -331,6 +454,10 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// A JSON object, as the bytes that were received.
     pub(crate) fn json_object(&self) -> Option<Text> {
+        self.note(|| json!({ "type": "object" }));
+        if self.is_asking() {
+            return Some("{}".into());
+        }
         match self.raw.get().starts_with('{') {
             true => Some(self.raw.get().into()),
             false => self.expected("an object"),
@@ -349,6 +476,10 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// The members of an object.
     pub(crate) fn object(&self) -> Option<Fields<'a, 'p>> {
+        self.note(|| json!({ "type": "object" }));
+        if self.is_asking() {
+            return Some(Fields { at: self.at, ..Fields::nothing(self.problems) });
+        }
         if !self.raw.get().starts_with('{') {
             return self.expected("an object");
         }
@@ -366,6 +497,11 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// The elements of an array, each read by `read`; those it refuses are left out (and noted).
     pub(crate) fn list<T>(&self, mut read: impl FnMut(Item<'a, '_>) -> Option<T>) -> Option<Vec<T>> {
+        if self.is_asking() {
+            self.problems.shape(|shape| shape.lists(self.at));
+            read(Item { at: self.at.index(0), ..*self });
+            return Some(Vec::new());
+        }
         if !self.raw.get().starts_with('[') {
             return self.expected("a list");
         }
@@ -379,6 +515,7 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// An object whose members are all text.
     pub(crate) fn text_map(&self) -> Option<Vec<(String, String)>> {
+        self.note(|| json!({ "additionalProperties": { "type": "string" } }));
         let members = self.object()?.members;
         let mut texts = Vec::with_capacity(members.len());
         for (name, raw) in members.into_iter().flatten() {
@@ -396,7 +533,12 @@ impl<'a, 'p> Item<'a, 'p> {
     }
 
     pub(crate) fn set(&self) -> Option<TextSet> {
-        self.texts().map(TextSet::from)
+        let set = self.texts().map(TextSet::from);
+        self.note(|| {
+            let word = json!({ "type": "string", "minLength": 1, "maxLength": domain::WORD_CHARS_MAX });
+            json!({ "items": word, "maxItems": domain::WORDS_MAX })
+        });
+        set
     }
 }
 
@@ -474,37 +616,6 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// The candidate that `word` was probably meant to be: at most a third of its letters differ.
-pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    if word.len() > SHORT_BYTES_MAX {
-        return None;
-    }
-    candidates
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()).div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Letters to insert, delete, replace or swap with their neighbour (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut two_up = vec![0; b.len() + 1];
-    let mut up: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replace = up[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replace.min(up[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(two_up[j - 2] + 1);
-            }
-        }
-        two_up = std::mem::replace(&mut up, row);
-    }
-    up[b.len()]
-}
-
 #[cfg(test)]
 mod test {
     use super::super::decode;
@@ -569,13 +680,5 @@ mod test {
     fn problems_are_bounded() {
         let body = format!("{{{}}}", (0..200).map(|n| format!("\"f{n}\":1")).collect::<Vec<_>>().join(","));
         assert_eq!(problems(&body, |_| ()).len(), PROBLEMS_MAX);
-    }
-
-    #[test]
-    fn nearness() {
-        let words = ["status", "title", "priority"];
-        assert_eq!(nearest("statsu", words.into_iter()), Some("status"));
-        assert_eq!(nearest("prio", words.into_iter()), None);
-        assert_eq!(nearest("zzz", words.into_iter()), None);
     }
 }

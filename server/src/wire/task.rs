@@ -1,11 +1,10 @@
 //! Requests about tasks.
 
-use super::fields::Fields;
-use domain::command::{
-    Change, CompleteTask, CreateTask, FailTask, Guard, NewContext, TransitionTask, UpdateTask,
-};
+use super::fields::{Fields, Item};
+use domain::command::{CompleteTask, CreateTask, FailTask, Guard, NewContext, TransitionTask, UpdateTask};
 use domain::rows::{Class, ContextType, FailureClass, TaskStatus};
 use domain::{ATTEMPTS_MAX, Command, PRIORITY_MAX, TextSet};
+use serde_json::{Value, json};
 use std::ops::RangeInclusive;
 use store::Text;
 
@@ -29,14 +28,14 @@ pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
         id: fields.take("id", |item| item.new_id()),
         title: fields.required_text("title"),
         intent: fields.text("intent"),
-        kind: fields.text("type"),
-        project_id: fields.text("project_id"),
+        kind: fields.take("type", |item| kind(&item)),
+        project_id: fields.take("project_id", |item| item.like_an_id()),
         parent_id: fields.id("parent_id"),
         priority: fields.take("priority", |item| item.int_in(PRIORITY)),
         class: fields.take("class", |item| item.word(Class::ALL)),
         caps: set(fields, "caps").unwrap_or_default(),
         labels: set(fields, "labels").unwrap_or_default(),
-        metadata: fields.take("metadata", |item| item.json_object()),
+        metadata: fields.json_object("metadata"),
         due_at: fields.take("due_at", |item| item.time()),
         not_before: fields.take("not_before", |item| item.time()),
         max_attempts: fields.take("max_attempts", |item| item.int_in(ATTEMPTS)),
@@ -54,7 +53,7 @@ pub(crate) fn create(fields: &mut Fields<'_, '_>) -> CreateTask {
 pub(crate) fn new_context(fields: &mut Fields<'_, '_>) -> Option<NewContext> {
     let kind = fields.require("type", |item| Some(item.word(ContextType::ALL)));
     let content = fields.required_text("content");
-    let metadata = fields.take("metadata", |item| item.json_object());
+    let metadata = fields.json_object("metadata");
     Some(NewContext { kind: kind?, content, metadata })
 }
 
@@ -63,19 +62,19 @@ pub(crate) fn update(task_id: Text, fields: &mut Fields<'_, '_>) -> UpdateTask {
     UpdateTask {
         task_id,
         guard: guard(fields),
-        title: not_null(fields, "title", |item| item.text()),
+        title: fields.changed("title", |item| item.some_text()),
         intent: fields.change("intent", |item| item.text()),
-        kind: fields.change("type", |item| item.text()),
-        project_id: fields.change("project_id", |item| item.text()),
+        kind: fields.change("type", |item| kind(&item)),
+        project_id: fields.change("project_id", |item| item.like_an_id()),
         parent_id: fields.change("parent_id", |item| item.id()),
-        priority: not_null(fields, "priority", |item| item.int_in(PRIORITY)),
-        class: not_null(fields, "class", |item| item.word(Class::ALL)),
-        caps: not_null(fields, "caps", |item| item.set()),
-        labels: not_null(fields, "labels", |item| item.set()),
-        metadata: not_null(fields, "metadata", |item| item.json_object()),
+        priority: fields.changed("priority", |item| item.int_in(PRIORITY)),
+        class: fields.changed("class", |item| item.word(Class::ALL)),
+        caps: fields.changed("caps", |item| item.set()),
+        labels: fields.changed("labels", |item| item.set()),
+        metadata: fields.changed("metadata", |item| item.json_object()),
         due_at: fields.change("due_at", |item| item.time()),
         not_before: fields.change("not_before", |item| item.time()),
-        max_attempts: not_null(fields, "max_attempts", |item| item.int_in(ATTEMPTS)),
+        max_attempts: fields.changed("max_attempts", |item| item.int_in(ATTEMPTS)),
         owner_agent_id: fields.change("owner_agent_id", |item| item.id()),
     }
 }
@@ -96,8 +95,8 @@ pub(crate) fn complete(task_id: Text, fields: &mut Fields<'_, '_>) -> CompleteTa
         guard: guard(fields),
         output: fields.take("output", |item| item.json()),
         evidence: fields.take("evidence", |item| item.json()),
-        cost: fields.take("cost", |item| item.number()),
-        tokens: fields.take("tokens", |item| item.int()),
+        cost: fields.take("cost", |item| noted(&item, item.number(), || json!({ "minimum": 0 }))),
+        tokens: fields.take("tokens", |item| noted(&item, item.int(), || json!({ "minimum": 0 }))),
     }
 }
 
@@ -106,7 +105,9 @@ pub(crate) fn fail(task_id: Text, fields: &mut Fields<'_, '_>) -> Option<FailTas
     let guard = guard(fields);
     let class = fields.require("class", |item| Some(item.word(FailureClass::ALL)));
     let message = fields.required_text("message");
-    let retry_after_ms = fields.take("retry_after_s", |item| item.seconds_as_ms());
+    let retry_after_ms = fields.take("retry_after_s", |item| {
+        noted(&item, item.seconds_as_ms(), || json!({ "maximum": domain::RETRY_AFTER_MAX_MS / 1_000 }))
+    });
     Some(FailTask { task_id, guard, class: class?, message, retry_after_ms })
 }
 
@@ -115,30 +116,26 @@ pub(crate) fn release(task_id: Text, fields: &mut Fields<'_, '_>) -> Command {
     Command::ReleaseTask { task_id, guard: guard(fields), note: fields.text("note") }
 }
 
-fn set(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<TextSet> {
-    fields.take(name, |item| item.set())
+/// What sort of work it is: a word of the model's alphabet.
+fn kind(item: &Item<'_, '_>) -> Option<Text> {
+    noted(item, item.text(), || json!({ "pattern": "^[a-z0-9-]{1,32}$" }))
 }
 
-/// A field of a PATCH that can be set but not emptied.
-fn not_null<'a, T>(
-    fields: &mut Fields<'a, '_>,
-    name: &'static str,
-    read: impl FnOnce(super::fields::Item<'a, '_>) -> Option<T>,
-) -> Option<T> {
-    match fields.change(name, read) {
-        Change::Keep => None,
-        Change::Set(value) => Some(value),
-        Change::Clear => {
-            fields.problem(name, "cannot be null");
-            None
-        }
-    }
+/// A value of which the model asks something more, which the published schema says.
+pub(super) fn noted<T>(item: &Item<'_, '_>, value: Option<T>, schema: impl FnOnce() -> Value) -> Option<T> {
+    item.note(schema);
+    value
+}
+
+fn set(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<TextSet> {
+    fields.take(name, |item| item.set())
 }
 
 #[cfg(test)]
 mod test {
     use super::super::decode;
     use super::*;
+    use domain::command::Change;
 
     #[test]
     fn create_whole() {

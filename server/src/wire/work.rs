@@ -1,10 +1,11 @@
 //! Requests about what surrounds tasks: agents, relationships, contexts, progress, leases, runs, claims.
 
-use super::fields::Fields;
-use super::task::{guard, new_context};
+use super::fields::{Fields, Item};
+use super::task::{guard, new_context, noted};
 use domain::Command;
 use domain::command::{AcquireLease, AddContext, AddRelationship, RegisterAgent, RunEvent};
 use domain::rows::{RelationshipType, Role};
+use serde_json::json;
 use store::Text;
 
 /// `POST /agents/register`
@@ -14,7 +15,7 @@ pub(crate) fn register_agent(fields: &mut Fields<'_, '_>) -> RegisterAgent {
         name: fields.required_text("name"),
         role: fields.take("role", |item| item.word(Role::ALL)),
         caps: fields.take("caps", |item| item.set()).unwrap_or_default(),
-        metadata: fields.take("metadata", |item| item.json_object()),
+        metadata: fields.json_object("metadata"),
     }
 }
 
@@ -23,7 +24,7 @@ pub(crate) fn add_relationship(fields: &mut Fields<'_, '_>) -> Option<AddRelatio
     let from_task_id = fields.required_id("from_task_id");
     let to_task_id = fields.required_id("to_task_id");
     let kind = fields.require("type", |item| Some(item.word(RelationshipType::ALL)));
-    let metadata = fields.take("metadata", |item| item.json_object());
+    let metadata = fields.json_object("metadata");
     Some(AddRelationship { from_task_id, to_task_id, kind: kind?, metadata })
 }
 
@@ -39,7 +40,10 @@ pub(crate) fn add_context(fields: &mut Fields<'_, '_>) -> Option<AddContext> {
 pub(crate) fn add_progress(fields: &mut Fields<'_, '_>) -> Command {
     Command::AddProgress {
         task_id: fields.required_id("task_id"),
-        items: fields.require("items", |item| item.texts()),
+        items: fields.require("items", |item| {
+            let items = item.list(|item| item.some_text());
+            noted(&item, items, || json!({ "minItems": 1, "maxItems": domain::ITEMS_MAX }))
+        }),
         guard: guard(fields),
     }
 }
@@ -53,25 +57,32 @@ pub(crate) fn complete_progress(item_id: Text, fields: &mut Fields<'_, '_>) -> C
     }
 }
 
+/// How long a lease lasts, in milliseconds; the model checks it.
+fn ttl(item: &Item<'_, '_>) -> Option<i64> {
+    let bounds = || json!({ "minimum": domain::TTL_MIN_MS / 1_000, "maximum": domain::TTL_MAX_MS / 1_000 });
+    noted(item, item.seconds_as_ms(), bounds)
+}
+
 /// `POST /leases`
 pub(crate) fn acquire_lease(fields: &mut Fields<'_, '_>) -> AcquireLease {
     AcquireLease {
         task_id: fields.required_id("task_id"),
         agent_id: fields.required_id("agent_id"),
         session_id: fields.id("session_id"),
-        ttl_ms: fields.take("ttl_s", |item| item.seconds_as_ms()),
+        ttl_ms: fields.take("ttl_s", |item| ttl(&item)),
     }
 }
 
 /// `PATCH /leases/{id}/renew`
 pub(crate) fn renew_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> Command {
-    Command::RenewLease { lease_id, ttl_ms: fields.take("ttl_s", |item| item.seconds_as_ms()) }
+    Command::RenewLease { lease_id, ttl_ms: fields.take("ttl_s", |item| ttl(&item)) }
 }
 
 /// `POST /runs/{id}/events`
 pub(crate) fn run_events(run_id: Text, fields: &mut Fields<'_, '_>) -> Command {
     let lease_id = fields.required_id("lease_id");
     let events = fields.require("events", |item| {
+        item.note(|| json!({ "minItems": 1, "maxItems": domain::RUN_EVENTS_MAX }));
         item.list(|item| {
             item.whole(|fields| RunEvent {
                 kind: fields.required_text("type"),
@@ -101,6 +112,14 @@ pub(crate) struct ClaimRequest {
     pub(crate) wait_ms: u64,
 }
 
+/// Values for `$1`, `$name`: a list or an object.
+pub(crate) fn params(fields: &mut Fields<'_, '_>) -> Option<Text> {
+    fields.take("params", |item| {
+        item.note(|| json!({ "anyOf": [{ "type": "object" }, { "type": "array" }] }));
+        item.json()
+    })
+}
+
 /// Longest wait of one claim: below what proxies and clients cut idle requests at.
 pub(crate) const CLAIM_WAIT_MS_MAX: u32 = 30_000;
 
@@ -113,8 +132,8 @@ pub(crate) fn claim(fields: &mut Fields<'_, '_>) -> ClaimRequest {
         agent_id: fields.required_id("agent_id"),
         session_id: fields.id("session_id"),
         filter: fields.text("where"),
-        params: fields.take("params", |item| item.json()),
-        ttl_ms: fields.take("lease_s", |item| item.seconds_as_ms()),
+        params: params(fields),
+        ttl_ms: fields.take("lease_s", |item| ttl(&item)),
         limit: int(fields, "limit", 1..=i64::from(domain::CLAIM_LIMIT_MAX)),
         wait_ms: int(fields, "wait_ms", 0..=i64::from(CLAIM_WAIT_MS_MAX)).unwrap_or(0).into(),
     }

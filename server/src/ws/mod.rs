@@ -15,6 +15,7 @@ use crate::context::Provenance;
 use crate::error::Error;
 use crate::http::Answer;
 use crate::http::front::{BODY_BYTES_MAX, Front, SOCKET};
+use crate::schema::Operation;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -29,6 +30,15 @@ const MESSAGE_BYTES_MAX: usize = BODY_BYTES_MAX + (64 << 10);
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route(SOCKET, get(upgrade))
+}
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get(SOCKET, "open_socket", "A WebSocket of the subprotocol `agentpm.v1`.")
+            .query(|args| args.text("ticket"))
+            .succeeds(101)
+            .refuses(426),
+    ]
 }
 
 async fn upgrade(

@@ -157,7 +157,8 @@ impl Session {
             )
             .hint("open another connection"));
         }
-        let params = params.map_or_else(|| Ok(Params::default()), crate::http::query::params)?;
+        let params = params
+            .map_or_else(|| Ok(Params::default()), |params| crate::http::query::params(params, "/params"))?;
         let app = &self.front.app;
         let follow = Follow::new(app.clone(), crate::sse::prepare(app, pql, params)?, None);
         let outbox = self.outbox.clone();

@@ -4,6 +4,7 @@
 //! `AGENTPM_CHROMIUM=1` the browser, a must.
 
 mod browser;
+mod schemathesis;
 
 use agentpm_tests::{Client, Options, Server};
 use serde_json::{Value, json};

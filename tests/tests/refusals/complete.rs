@@ -154,6 +154,19 @@ fn every_route_has_a_row_and_a_place_in_the_documentation() {
     all_have_rows("routes of the contract", &shapes(&Route::contract()), &shapes(&own));
 }
 
+/// Each area of `server/src/http` describes its calls in `operations()`, beside its routes.
+#[test]
+fn every_route_is_described_in_the_published_contract() {
+    let operations = agentpm_tests::contract::operations();
+    let described: Words =
+        operations.iter().map(|operation| shape(&operation.method, &operation.template)).collect();
+    let built = routes_of_the_sources();
+    let missing: Vec<_> = built.difference(&described).collect();
+    assert!(missing.is_empty(), "routes that no operations() in server/src/http describes: {missing:?}");
+    let unknown: Vec<_> = described.difference(&built).collect();
+    assert!(unknown.is_empty(), "described in operations() of server/src/http, and not there: {unknown:?}");
+}
+
 fn route(row: &Row) -> Option<Route> {
     match &row.ask {
         Ask::Call { method, path, .. } => Route::of(method, path),

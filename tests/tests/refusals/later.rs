@@ -19,7 +19,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/sessions/x/end", "sessions"),
     ("POST", "/leases/$lease/transfer", "handing a lease over"),
     ("POST", "/backup", "backups"),
-    ("GET", "/openapi.json", "the description of the API"),
 ];
 
 pub(crate) fn rows() -> Vec<Row> {

@@ -189,6 +189,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .through(HTTP)
             .invalid(&["/events", "/data"]),
         Row::call("GET", "/diagnostics/bundle", Value::Null).through(&[Door::Request]).invalid(&["/path"]),
+        Row::call("GET", "/openapi.json?version=3", Value::Null).invalid(&["/version"]),
         Row::call("GET", "/readyz?verbose=1", Value::Null).invalid(&["/verbose"]),
         // A position that is far off: it is waited for, and then told.
         Row::call("GET", "/tasks", Value::Null)

@@ -29,11 +29,14 @@ const OF_LEASES: &[&str] = &["id", "agent_id", "session_id", "fence", "expires_a
 /// Members of an event's data that tell what it changed in a word.
 const OF_EVENTS: &[&str] = &["status", "reason", "class", "message", "note"];
 
+/// The parameters of `GET /tasks/{id}/brief`: the budget.
+pub(super) fn parameters(args: &mut Args) -> u64 {
+    args.int_in("max_tokens", brief::TOKENS_MIN..=brief::TOKENS_MAX).unwrap_or(brief::TOKENS_DEFAULT)
+}
+
 /// `GET /tasks/{id}/brief?max_tokens=`
 pub(super) async fn brief(State(app): State<Shared>, Path(id): Path<String>, uri: Uri) -> Answer {
-    let tokens_max = Args::decode(&uri, |args| {
-        args.int_in("max_tokens", brief::TOKENS_MIN..=brief::TOKENS_MAX).unwrap_or(brief::TOKENS_DEFAULT)
-    })?;
+    let tokens_max = Args::decode(&uri, parameters)?;
     let tokens_max = usize::try_from(tokens_max).expect("it is bounded");
     let pinned = app.engine.pin();
     let position = pinned.head().position;

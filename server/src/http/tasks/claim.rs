@@ -55,7 +55,7 @@ fn prepare(app: &Shared, request: ClaimRequest) -> Result<Claim, Error> {
     let filter = match &request.filter {
         Some(text) => {
             let params = match &request.params {
-                Some(params) => crate::http::query::params(params)?,
+                Some(params) => crate::http::query::params(params, "/params")?,
                 None => Params::default(),
             };
             Some(app.engine.candidate_filter(text, params)?)

@@ -13,7 +13,7 @@ use store::{Direction, Event, Position, ReadError, Reader, Text, Timestamp};
 
 /// Which of a task's events are asked for.
 #[derive(Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     agent_id: Option<String>,
     from_time: Option<Timestamp>,
     to_time: Option<Timestamp>,
@@ -23,7 +23,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(args: &mut Args) -> Self {
+    pub(super) fn of(args: &mut Args) -> Self {
         Self {
             agent_id: args.text("agent_id"),
             from_time: args.time("from_time"),

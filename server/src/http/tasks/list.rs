@@ -2,6 +2,7 @@ use crate::app::Shared;
 use crate::http::Answer;
 use crate::http::list::{Page, columns};
 use crate::wire::args::Args;
+use crate::wire::rows::Columns;
 use axum::extract::State;
 use axum::http::Uri;
 use domain::command::TaskView;
@@ -16,7 +17,7 @@ pub(super) const LONG: &[&str] = &["intent", "metadata"];
 
 /// Which tasks are asked for.
 #[derive(Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     status: Vec<TaskStatus>,
     owner: Option<String>,
     parent_id: Option<String>,
@@ -58,10 +59,14 @@ impl Wanted {
     }
 }
 
+/// The parameters of `GET /tasks`.
+pub(super) fn parameters(args: &mut Args) -> (Wanted, Page, Columns) {
+    (Wanted::of(args), Page::of(args), columns(args, &tasks::SCHEMA, LONG))
+}
+
 /// `GET /tasks`: in order of id.
 pub(super) async fn list(State(app): State<Shared>, uri: Uri) -> Answer {
-    let (wanted, page, columns) =
-        Args::decode(&uri, |args| (Wanted::of(args), Page::of(args), columns(args, &tasks::SCHEMA, LONG)))?;
+    let (wanted, page, columns) = Args::decode(&uri, parameters)?;
     let pinned = app.engine.pin();
     let deep = wanted.include_children == Some(true);
     let under = wanted.parent_id.as_deref().map(|parent| descendants(&pinned, parent, deep));

@@ -79,7 +79,9 @@ impl Include {
     /// `include=a,b`, each once.
     fn of(args: &mut Args) -> Vec<Self> {
         let mut includes = Vec::new();
-        for word in args.words("include").unwrap_or_default() {
+        let words = args.words("include").unwrap_or_default();
+        args.note("include", || json!({ "items": { "type": "string", "enum": Self::ALL.map(Self::name) } }));
+        for word in words {
             match Self::ALL.into_iter().find(|include| include.name() == word) {
                 Some(include) if includes.contains(&include) => {}
                 Some(include) => includes.push(include),
@@ -93,6 +95,11 @@ impl Include {
         }
         includes
     }
+}
+
+/// The parameters of `GET /tasks/{id}`.
+pub(super) fn parameters(args: &mut Args) {
+    Include::of(args);
 }
 
 /// `GET /tasks/{id}`

@@ -4,6 +4,7 @@ use super::{Answer, blocking};
 use crate::app::Shared;
 use crate::clock;
 use crate::error::{Code, Error};
+use crate::schema::Operation;
 use crate::telemetry;
 use crate::wire::args::Args;
 use crate::wire::time::rfc3339;
@@ -38,6 +39,15 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/diagnostics/bundle", get(bundle))
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    let what = "What is needed to look into a problem, in one archive.";
+    vec![
+        Operation::get("/diagnostics/bundle", "bundle_diagnostics", what)
+            .query(Wanted::of)
+            .gives_plain("application/gzip", json!({ "type": "string" })),
+    ]
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
@@ -46,11 +56,17 @@ struct Wanted {
     data: bool,
 }
 
+impl Wanted {
+    fn of(args: &mut Args) -> Self {
+        Self {
+            events: args.int_in("events", 0..=EVENTS_MAX).unwrap_or(EVENTS_DEFAULT),
+            data: args.flag("data").unwrap_or(false),
+        }
+    }
+}
+
 async fn bundle(State(app): State<Shared>, uri: Uri) -> Answer {
-    let wanted = Args::decode(&uri, |args| Wanted {
-        events: args.int_in("events", 0..=EVENTS_MAX).unwrap_or(EVENTS_DEFAULT),
-        data: args.flag("data").unwrap_or(false),
-    })?;
+    let wanted = Args::decode(&uri, Wanted::of)?;
     let archive =
         blocking(move || Bundle::of(&app, wanted).map_err(Error::from).and_then(Bundle::pack)).await??;
     let headers = [

@@ -45,6 +45,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     [
         health::operations(),
         metrics::operations(),
+        diagnostics::operations(),
         openapi::operations(),
         tickets::operations(),
         events::operations(),
@@ -61,6 +62,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         leases::operations(),
         import::operations(),
         batch::operations(),
+        sync::operations(),
     ]
     .concat()
 }

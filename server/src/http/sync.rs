@@ -3,13 +3,18 @@
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::auth::Transport;
+use crate::error::Code;
+use crate::schema::Operation;
 use crate::sync::{Item, PUSH_EVENTS_MAX, Push, Status, push};
+use crate::wire::append::ULID_PATTERN;
 use crate::wire::envelope::{answer, push as push_json, push_list, push_name};
+use crate::wire::fields::Fields;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Extension, Router};
-use store::EventId;
+use serde_json::json;
+use store::{EventId, Text};
 
 /// Where events are pushed.
 pub(super) const PATH: &str = "/events/push";
@@ -18,32 +23,49 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/events/push", post(run))
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post(PATH, "push_events", "Merge another node's events.", request)
+            .example(json!({ "node": "01JAB3NDEKTSV4RRFFQ69G5FAV", "events": [] }))
+            .gives("Pushed")
+            .keeps_no_answer()
+            .fails(&[Code::Forbidden]),
+    ]
+}
+
+/// Whose log it is, events of it, and which stretch of it they are.
+type Wanted = (Option<EventId>, Vec<Text>, Option<(u64, u64)>);
+
+fn request(fields: &mut Fields<'_, '_>) -> Wanted {
+    let node = fields.require("node", |item| {
+        let text = item.str()?;
+        item.note(|| json!({ "pattern": ULID_PATTERN }));
+        match EventId::parse(&text) {
+            Ok(id) => Some(Some(id)),
+            Err(_) => item.problem("expected the id of the node, a ULID: GET /healthz tells it"),
+        }
+    });
+    let events = fields.require("events", |item| item.list(|item| item.json()));
+    fields.note("events", || json!({ "maxItems": PUSH_EVENTS_MAX }));
+    if events.len() > PUSH_EVENTS_MAX {
+        let message = format!("{} events in one push, at most {PUSH_EVENTS_MAX}", events.len());
+        fields.problem("events", message);
+    }
+    let after = fields.take("after", |item| item.count());
+    let upto = fields.take("upto", |item| item.count());
+    if after.is_some() != upto.is_some() {
+        fields.problem("upto", "goes together with `after`: the stretch of the other log");
+    }
+    (node, events, after.zip(upto))
+}
+
 async fn run(
     State(app): State<Shared>,
     transport: Option<Extension<Transport>>,
     headers: HeaderMap,
     call: Call,
 ) -> Answer {
-    let wanted = call.decode(|fields| {
-        let node = fields.require("node", |item| {
-            let text = item.str()?;
-            match EventId::parse(&text) {
-                Ok(id) => Some(Some(id)),
-                Err(_) => item.problem("expected the id of the node, a ULID: GET /healthz tells it"),
-            }
-        });
-        let events = fields.require("events", |item| item.list(|item| item.json()));
-        if events.len() > PUSH_EVENTS_MAX {
-            let message = format!("{} events in one push, at most {PUSH_EVENTS_MAX}", events.len());
-            fields.problem("events", message);
-        }
-        let after = fields.take("after", |item| item.count());
-        let upto = fields.take("upto", |item| item.count());
-        if after.is_some() != upto.is_some() {
-            fields.problem("upto", "goes together with `after`: the stretch of the other log");
-        }
-        (node, events, after.zip(upto))
-    })?;
+    let wanted = call.decode(request)?;
     app.policy.check_peer(transport.map(|Extension(transport)| transport), &headers)?;
     let (node, events, stretch) = wanted;
     let node = node.ok_or_else(|| crate::error::Error::problem("/node", "is required"))?;

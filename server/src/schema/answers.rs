@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 pub(super) fn types() -> Vec<Type> {
     let mut types = vec![
-        answer("Health", "The process answers.", object([("status", json!({ "const": "ok" }))])),
+        answer(
+            "Health",
+            "The process answers; which node it is.",
+            object([("status", json!({ "const": "ok" })), ("node", text())]),
+        ),
         answer(
             "Ready",
             "Reads and writes are taken.",
@@ -42,6 +46,7 @@ pub(super) fn types() -> Vec<Type> {
             brief(),
         ),
         answer("BatchResults", "What came of each operation, in their order.", batch_results()),
+        answer("Pushed", "What became of each event, in their order.", pushed()),
         answer("Claim", "A task that was taken, with its lease and what is known of it.", claim()),
         answer("Claims", "Tasks that were taken.", object([("claims", list(refer("Claim")))])),
         answer(
@@ -150,6 +155,22 @@ fn batch_results() -> Value {
         ("error", refer("ErrorBody")),
     ]);
     object([("results", list(json!({ "anyOf": [done, failed] })))])
+}
+
+fn pushed() -> Value {
+    let result = object([
+        ("id", described("Null when it has none that can be read.", nullable(text()))),
+        ("status", words(["accepted", "duplicate", "rejected"])),
+        ("reason?", text()),
+    ]);
+    let heard = described("How far this server has heard that log.", count());
+    object([
+        ("results", list(result)),
+        ("accepted", count()),
+        ("duplicate", count()),
+        ("rejected", count()),
+        ("heard", heard),
+    ])
 }
 
 fn brief() -> Value {

@@ -17,7 +17,8 @@ impl Stage {
     pub(crate) async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(dir.path());
-        let client = server.client();
+        // Over it events may be pushed.
+        let client = Client::unix(&server.socket_path());
         for (id, caps) in [("ada", json!(["rust"])), ("bob", json!([]))] {
             let agent = json!({ "id": id, "name": id, "role": "executor", "caps": caps });
             client.post("/agents/register", agent).await.data();

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod contract;
 pub mod fixture;
 pub mod git;
+pub mod history;
 pub mod model;
 pub mod prometheus;
 pub mod schema;

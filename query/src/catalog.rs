@@ -3,6 +3,7 @@
 use crate::moment;
 use crate::plan::{AsOf, Catalog, TableVersion};
 use crate::predicate::RowPredicate;
+use crate::scan::storage;
 use crate::scan::{EventsTable, HistoryTable, LeftOutTable, NextTaskTable, RowsTable, World};
 use crate::tables::{self, TableSchema, kept};
 use datafusion::catalog::TableProvider;
@@ -36,6 +37,18 @@ impl Catalog for World {
         version: TableVersion,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         let world = self.clone();
+        if storage::is_of_the_store(table.name)
+            && let TableVersion::At(at) = version
+        {
+            if !at.is_head {
+                let message = format!("`{}` has no past: it tells of what is on disk now", table.name);
+                return Err(Error::new(Code::NotAllowed, Span::default(), message));
+            }
+            return storage::table(&world, table).map_err(|error| {
+                let message = format!("`{}` cannot be read: {error}", table.name);
+                Error::new(Code::NotAllowed, Span::default(), message)
+            });
+        }
         Ok(match (kept(table), version) {
             (None, TableVersion::At(at)) => Arc::new(EventsTable::new(world, at)),
             (Some(_), TableVersion::At(at)) if table.name == tables::next_task::SCHEMA.name => {

@@ -5,7 +5,7 @@ use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTE
 use crate::output;
 use crate::params::Params;
 use crate::plan::{self, Claim, EventPredicate, OutputColumn, Planned, Subscription};
-use crate::scan::{PastCache, World};
+use crate::scan::{PastCache, StorageNow, World};
 use crate::stream::{Item, RowStream};
 use crate::types::Type;
 use crate::views::{Pinned, Views};
@@ -55,6 +55,7 @@ struct Inner {
     store: Store<Work>,
     views: Arc<Views>,
     past: Arc<PastCache>,
+    storage: StorageNow,
     session: SessionState,
     options: Options,
     turns: Arc<Semaphore>,
@@ -167,10 +168,13 @@ impl Engine {
             .enable_time()
             .build()?;
         runtime.spawn(views.clone().keep_up());
+        let asked = store.clone();
+        let storage: StorageNow = Arc::new(move || asked.storage());
         Ok(Self(Arc::new(Inner {
             store,
             views,
             past: Arc::default(),
+            storage,
             session: session(),
             turns: Arc::new(Semaphore::new(options.concurrency_max.max(1))),
             options,
@@ -285,7 +289,7 @@ impl Engine {
         let reader = self.0.store.reader();
         debug_assert!(reader.head().position >= current.head.position, "readers are never behind the views");
         let now = now.max(current.head.time);
-        World { current, reader, now, past: self.0.past.clone() }
+        World { current, reader, now, storage: self.0.storage.clone(), past: self.0.past.clone() }
     }
 
     /// A failure of the engine below as the caller's error, where it is the statement's fault.

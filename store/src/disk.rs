@@ -15,7 +15,7 @@ mod planted;
 use crate::journal;
 use crate::keys::{self, KeyRange};
 use crate::lock::{Lock, LockError};
-use crate::{Damage, Direction, EventId, OpenError, Options, Position, ReadError};
+use crate::{Damage, Direction, EventId, OpenError, Options, Position, ReadError, Timestamp};
 use fjall::compaction::Leveled;
 use fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot};
 use std::fs;
@@ -149,6 +149,16 @@ impl Disk {
     /// Id of the data directory, made with it.
     pub(crate) fn node(&self) -> EventId {
         self.node
+    }
+
+    /// Bytes of the views on disk.
+    pub(crate) fn views_bytes(&self) -> u64 {
+        self.views.derived.disk_space()
+    }
+
+    /// When the views' directory was made, if the file system tells.
+    pub(crate) fn views_made(&self) -> Option<Timestamp> {
+        crate::storage::timestamp(fs::metadata(&self.views.dir).ok()?.created().ok()?)
     }
 
     /// Writes a commit record. On return it is on the disk.

@@ -31,6 +31,7 @@ mod rebuild;
 mod recent;
 mod record;
 mod refold;
+mod storage;
 mod store;
 #[cfg(test)]
 mod test;
@@ -57,5 +58,6 @@ pub use options::{KIND_BYTES_MAX, Options, ROW_KEY_BYTES_MAX, STREAM_BYTES_MAX, 
 pub use read::Reader;
 pub use rebuild::{Rebuilt, rebuild};
 pub use record::Chain;
-pub use store::{Formats, Pending, Store};
+pub use storage::{Formats, Storage};
+pub use store::{Pending, Store};
 pub use verify::{FINDINGS_MAX, Finding, Place, Progress, Report, Stage, verify};

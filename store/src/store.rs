@@ -2,6 +2,7 @@
 
 use crate::open::{self, Opened, Started};
 use crate::recent::Recent;
+use crate::storage::{self, Formats, Storage};
 use crate::writer::{AppendResult, CommandResult, GroupResult, Refused, Request, Role, Writer};
 use crate::{
     Append, AppendError, Appended, CheckpointError, Condition, Context, Decider, Done, EventId, ExecuteError,
@@ -13,17 +14,6 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{oneshot, watch};
-
-/// The versions of what is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Formats {
-    /// Of the data directory and its log.
-    pub log: u32,
-    /// Of the views' keys and values.
-    pub views: u32,
-    /// [`Decider::fold_version`].
-    pub fold: u32,
-}
 
 /// The log, its single writer, and the views beside it. A handle: clones are the same store.
 ///
@@ -107,11 +97,21 @@ impl<D: Decider> Store<D> {
         self.0.writer.meter.set(meter).map_err(|_| ObserverError::Taken)
     }
 
-    /// The versions of what is on disk, and of the fold that made it.
+    /// What is on disk. Asks the file system.
     #[must_use]
-    pub fn formats(&self) -> Formats {
-        let fold = self.0.writer.views.fold();
-        Formats { log: crate::keys::meta::FORMAT, views: crate::keys::checkpoint::FORMAT, fold }
+    pub fn storage(&self) -> Storage {
+        let (views, disk) = (&self.0.writer.views, &self.0.writer.disk);
+        Storage {
+            formats: Formats {
+                log: crate::keys::meta::FORMAT,
+                views: crate::keys::checkpoint::FORMAT,
+                fold: views.fold(),
+            },
+            checkpoint: views.checkpoint(),
+            views_bytes: disk.views_bytes(),
+            log_made: storage::made(disk.node()),
+            views_made: disk.views_made(),
+        }
     }
 
     /// Requests that wait for the writer, and how many may.

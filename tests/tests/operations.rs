@@ -545,3 +545,48 @@ async fn a_bundle_has_what_helps_and_no_secrets() {
     assert_eq!(ran.json(), json!({ "file": file.to_str().unwrap(), "bytes": bytes.len() }));
     assert!(unpacked(&bytes).contains_key("manifest.json"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tables_about_the_store_tell_what_is_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    assert!(client.query("SELECT * FROM snapshots").await.rows.is_empty(), "none was written yet");
+    for id in ["a", "b"] {
+        client.post("/tasks", json!({ "id": id, "title": id })).await.data();
+    }
+    // Closing writes one.
+    let server = server.restart();
+    let client = server.client();
+    let last = client.query("SELECT time FROM events WHERE position = 2").await.column("time")[0].clone();
+    let snapshots = client.query("SELECT position, time, events_since, bytes FROM snapshots").await;
+    let row = |rows: &agentpm_tests::Rows, name: &str| rows.column(name)[0].clone();
+    assert_eq!(snapshots.rows.len(), 1);
+    assert_eq!((row(&snapshots, "position"), row(&snapshots, "time")), (json!(2), last));
+    assert_eq!(row(&snapshots, "events_since"), json!(0));
+    assert!(row(&snapshots, "bytes").as_u64().unwrap() > 100);
+    client.post("/tasks", json!({ "id": "c", "title": "c" })).await.data();
+    let one = client.query("SELECT events_since FROM snapshots WHERE position = 2").await;
+    assert_eq!(row(&one, "events_since"), json!(1));
+
+    let formats = client.query("SELECT name, version, applied_at FROM schema_migrations ORDER BY name").await;
+    assert_eq!(formats.texts("name"), ["fold", "log", "views"]);
+    assert!(formats.column("version").iter().all(|version| version.as_u64() >= Some(1)));
+    // The log was made before its first event, and not long before.
+    let made = client
+        .query("SELECT m.applied_at <= e.time AND m.applied_at > e.time - 1h AS held FROM schema_migrations m JOIN events e ON e.position = 1 WHERE m.name = 'log'")
+        .await;
+    assert_eq!(made.column("held"), [json!(true)]);
+    for table in ["snapshots", "schema_migrations"] {
+        let past =
+            client.post("/query", json!({ "pql": format!("SELECT * FROM {table} AS OF POSITION 1") })).await;
+        assert_eq!(past.code(), "ERR_PQL");
+        assert!(past.body["error"]["message"].as_str().unwrap().contains("no past"), "{}", past.body);
+        let history = client.post("/query", json!({ "pql": format!("SELECT * FROM {table} HISTORY") })).await;
+        assert!(
+            history.body["error"]["message"].as_str().unwrap().contains("no HISTORY"),
+            "{}",
+            history.body
+        );
+    }
+}

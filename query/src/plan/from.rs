@@ -188,6 +188,8 @@ impl Planner<'_> {
         let keys: &[&str] = match schema.name {
             "events" => &["position"],
             "next_task" => &[],
+            "snapshots" => &["position"],
+            "schema_migrations" => &["name"],
             _ if is_history => &["id", "from_position"],
             _ => &["id"],
         };

@@ -71,6 +71,7 @@ impl Moments {
                 Err(match schema.name {
                     "events" => error.hint("events never change: every one is there"),
                     "next_task" => error.hint("ask for the offer of a moment: next_task AS OF …"),
+                    "snapshots" | "schema_migrations" => error.hint("it tells of what is on disk now"),
                     _ => error,
                 })
             }

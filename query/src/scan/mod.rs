@@ -8,6 +8,7 @@ mod next_task;
 mod past;
 mod pushdown;
 mod rows;
+pub(crate) mod storage;
 
 pub(crate) use events::EventsTable;
 pub(crate) use history::HistoryTable;
@@ -21,7 +22,10 @@ use datafusion::error::DataFusionError;
 use domain::rows::Row;
 use std::fmt;
 use std::sync::Arc;
-use store::{ReadError, Reader, Timestamp};
+use store::{ReadError, Reader, Storage, Timestamp};
+
+/// Tells what is on disk.
+pub(crate) type StorageNow = Arc<dyn Fn() -> Storage + Send + Sync>;
 
 /// What one statement sees: every table and the log at one head, and its clock.
 #[derive(Clone)]
@@ -32,6 +36,8 @@ pub(crate) struct World {
     pub(crate) reader: Reader<Row>,
     /// The statement's now, never before the head's time.
     pub(crate) now: Timestamp,
+    /// Tells what is on disk; of the moment it is asked.
+    pub(crate) storage: StorageNow,
     /// Rows of past moments that were asked for before.
     pub(crate) past: Arc<PastCache>,
 }

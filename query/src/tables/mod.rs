@@ -13,6 +13,8 @@ pub mod progress_items;
 pub mod relationships;
 mod row;
 pub mod runs;
+pub mod schema_migrations;
+pub mod snapshots;
 pub mod tasks;
 
 #[cfg(test)]
@@ -85,7 +87,7 @@ pub const HISTORY_COLUMNS: &[Column] = &[
 ];
 
 /// Every table, in the order of SHOW TABLES.
-pub static ALL: [&TableSchema; 10] = [
+pub static ALL: [&TableSchema; 12] = [
     &agents::SCHEMA,
     &conflicts::SCHEMA,
     &contexts::SCHEMA,
@@ -95,11 +97,13 @@ pub static ALL: [&TableSchema; 10] = [
     &progress_items::SCHEMA,
     &relationships::SCHEMA,
     &runs::SCHEMA,
+    &schema_migrations::SCHEMA,
+    &snapshots::SCHEMA,
     &tasks::SCHEMA,
 ];
 
 /// The names of [`ALL`], in the same order.
-pub static NAMES: [&str; 10] = [
+pub static NAMES: [&str; 12] = [
     "agents",
     "conflicts",
     "contexts",
@@ -109,6 +113,8 @@ pub static NAMES: [&str; 10] = [
     "progress_items",
     "relationships",
     "runs",
+    "schema_migrations",
+    "snapshots",
     "tasks",
 ];
 

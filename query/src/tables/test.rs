@@ -90,7 +90,8 @@ fn reference() -> String {
          two equal. Columns stand in the order of `SELECT *`. Types are those of [PQL](pql/grammar.md): a `set`\n\
          is text without order or repetition, `json` any JSON value, a `time` has microseconds and is UTC.\n\n\
          Every table but `events` and `next_task` has `HISTORY`, which gives each version of each row and adds\n\
-         the columns at the end of this page. Every table has `AS OF`.\n",
+         the columns at the end of this page. Every table has `AS OF`. `snapshots` and `schema_migrations` have\n\
+         neither: they tell of what is on disk now.\n",
     );
     for table in ALL {
         write!(page, "\n## {}\n\n{}\n\n", table.name, table.doc).unwrap();

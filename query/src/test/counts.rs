@@ -8,6 +8,9 @@ use domain::offer;
 use domain::rows::{LeaseStatus, Row, Table, TaskStatus};
 use store::Timestamp;
 
+/// In µs.
+const YEAR: i64 = 366 * 86_400 * SECOND;
+
 fn counted(current: &Current, now: Timestamp) -> Counts {
     let mut counts = Counts::default();
     for (_, entry) in current.rows(Table::Tasks).iter() {
@@ -30,9 +33,10 @@ fn counted(current: &Current, now: Timestamp) -> Counts {
 fn after_every_event_of_a_story_and_whatever_the_time() {
     let fixture = Fixture::new();
     let soon = Timestamp(fixture.now().0 + 10 * SECOND);
+    let far = Timestamp(fixture.now().0 + 1_000 * YEAR);
     fixture.run(create("later", |task| task.not_before = Some(soon)));
     fixture.run(create("never", |task| {
-        task.not_before = Some(Timestamp(i64::MAX));
+        task.not_before = Some(far);
         task.caps = words(&["rust"]);
     }));
     fixture.story();

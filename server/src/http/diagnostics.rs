@@ -102,7 +102,7 @@ impl Bundle {
             "position": head.0,
             "snapshot_position": app.store().checkpoint().0,
         });
-        let formats = app.store().formats();
+        let formats = app.store().storage().formats;
         let versions = json!({
             "agentpm": env!("CARGO_PKG_VERSION"),
             "log_format": formats.log,

@@ -84,14 +84,28 @@ impl Connection {
 
     /// Posts JSON; the body of the answer, which must be a success.
     pub(crate) async fn post(&mut self, path: &str, body: String) -> Result<Vec<u8>, Failure> {
+        Ok(self.post_at(path, body).await?.0)
+    }
+
+    /// The same, with the position that the answer reflects.
+    pub(crate) async fn post_at(&mut self, path: &str, body: String) -> Result<(Vec<u8>, u64), Failure> {
+        self.change(Method::POST, path, body).await
+    }
+
+    /// Patches; the answer and the position that it reflects.
+    pub(crate) async fn patch(&mut self, path: &str, body: String) -> Result<(Vec<u8>, u64), Failure> {
+        self.change(Method::PATCH, path, body).await
+    }
+
+    async fn change(&mut self, method: Method, path: &str, body: String) -> Result<(Vec<u8>, u64), Failure> {
         let mut answer = Vec::new();
-        self.send(Method::POST, path, body, |part| answer.extend_from_slice(part)).await?;
-        Ok(answer)
+        let position = self.send(method, path, body, |part| answer.extend_from_slice(part)).await?;
+        Ok((answer, position))
     }
 
     /// Gets lines of JSON, part by part.
     pub(crate) async fn get_lines(&mut self, path: &str, part: impl FnMut(&[u8])) -> Result<(), Failure> {
-        self.send(Method::GET, path, String::new(), part).await
+        self.send(Method::GET, path, String::new(), part).await.map(drop)
     }
 
     async fn send(
@@ -100,7 +114,7 @@ impl Connection {
         path: &str,
         body: String,
         mut part: impl FnMut(&[u8]),
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let request = Request::builder().method(&method).uri(path).header(HOST, "localhost");
         let request = match method {
             Method::GET => request.header(ACCEPT, "application/x-ndjson"),
@@ -109,6 +123,8 @@ impl Connection {
         self.sender.ready().await?;
         let response = self.sender.send_request(request.body(body)?).await?;
         let status = response.status();
+        let position =
+            response.headers().get("agentpm-position").and_then(|at| at.to_str().ok()?.parse().ok());
         let mut body: Incoming = response.into_body();
         let mut refusal = Vec::new();
         while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
@@ -118,7 +134,7 @@ impl Connection {
             }
         }
         match status.is_success() {
-            true => Ok(()),
+            true => Ok(position.unwrap_or_default()),
             false => Err(format!("{method} {path}: {status} {}", String::from_utf8_lossy(&refusal)).into()),
         }
     }

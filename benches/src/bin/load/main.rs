@@ -11,6 +11,7 @@ mod disk;
 mod read;
 mod report;
 mod server;
+mod team;
 mod timing;
 
 use clap::Parser;
@@ -21,6 +22,7 @@ use server::Server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use team::Size;
 use timing::{Measured, Window};
 
 /// What goes wrong ends the run; a figure with failures in it is none.
@@ -28,6 +30,11 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How many clients work at once where that is varied.
 const CLIENTS: [usize; 3] = [1, 16, 64];
+/// Teams at work: as large as the specification has it, and a hundred times that.
+const TEAMS: [Size; 2] = [
+    Size { tasks: 1_000, agents: 10, events: 5_000 },
+    Size { tasks: 100_000, agents: 1_000, events: 500_000 },
+];
 /// Clients that append in batches.
 const BATCH_CLIENTS: usize = 16;
 /// Events of a batch.
@@ -109,6 +116,7 @@ async fn run(args: &Args) -> Result<Report, Failure> {
     bench.appends().await?;
     bench.reads(args.events).await?;
     bench.work(args.tasks).await?;
+    bench.teams().await?;
     Ok(bench.report)
 }
 
@@ -185,6 +193,19 @@ impl Bench {
                 let before = self.disk.rate()?;
                 let measured = claim::race(&unix, clients, self.window).await?;
                 self.durable(name, "claims", before, measured)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn teams(&mut self) -> Result<(), Failure> {
+        for size in TEAMS {
+            let name = format!("team of {}, {} tasks", size.agents, size.tasks);
+            if self.wants(&name) {
+                let before = self.disk.rate()?;
+                for (call, measured) in team::work(&self.place.unix(), size).await? {
+                    self.durable(format!("{name}: {call}"), "calls", before, measured)?;
+                }
             }
         }
         Ok(())

@@ -16,8 +16,8 @@ pub(crate) struct Figure {
     name: String,
     unit: &'static str,
     per_second: f64,
-    /// p50, p99 and p999 in microseconds.
-    latency: Option<[f64; 3]>,
+    /// p50, p95, p99 and p999 in microseconds.
+    latency: Option<[f64; 4]>,
     /// Records the disk itself wrote and synced in a second, before and after.
     raw: Option<[f64; 2]>,
 }
@@ -28,7 +28,8 @@ impl Figure {
             let latency = measured.latency.as_ref()?;
             Some(latency.value_at_quantile(quantile) as f64 / 1_000.0)
         };
-        let latency = at(0.5).zip(at(0.99)).zip(at(0.999)).map(|((p50, p99), p999)| [p50, p99, p999]);
+        let latency = at(0.5).zip(at(0.95)).zip(at(0.99)).zip(at(0.999));
+        let latency = latency.map(|(((p50, p95), p99), p999)| [p50, p95, p99, p999]);
         let per_second = match measured.elapsed.is_zero() {
             true => 0.0,
             false => measured.units as f64 / measured.elapsed.as_secs_f64(),
@@ -47,7 +48,9 @@ impl Figure {
     }
 
     fn to_json(&self) -> Value {
-        let latency = self.latency.map(|[p50, p99, p999]| json!({ "p50": p50, "p99": p99, "p999": p999 }));
+        let latency = self
+            .latency
+            .map(|[p50, p95, p99, p999]| json!({ "p50": p50, "p95": p95, "p99": p99, "p999": p999 }));
         let raw = self.raw.map(|[before, after]| json!({ "before": before, "after": after }));
         json!({
             "name": self.name, "unit": self.unit, "per_second": self.per_second, "latency_us": latency,
@@ -71,8 +74,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | a second | raw fdatasync before, after | ratio | p50 µs | p99 µs | p999 µs |")?;
-        writeln!(f, "|---|---|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "| | a second | raw fdatasync before, after | ratio | p50 µs | p95 µs | p99 µs | p999 µs |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         for figure in &self.figures {
             write!(f, "| {} | {:.0} {} ", figure.name, figure.per_second, figure.unit)?;
             match (figure.raw, figure.ratio()) {
@@ -80,8 +86,10 @@ impl fmt::Display for Report {
                 _ => write!(f, "| | ")?,
             }
             match figure.latency {
-                Some([p50, p99, p999]) => writeln!(f, "| {p50:.0} | {p99:.0} | {p999:.0} |")?,
-                None => writeln!(f, "| | | |")?,
+                Some([p50, p95, p99, p999]) => {
+                    writeln!(f, "| {p50:.0} | {p95:.0} | {p99:.0} | {p999:.0} |")?;
+                }
+                None => writeln!(f, "| | | | |")?,
             }
         }
         Ok(())

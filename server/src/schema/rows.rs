@@ -50,6 +50,8 @@ const TABLES: &[(&str, &str, &[&str])] = &[
     ("agents", "Agent", &[]),
     ("leases", "Lease", &["session_id"]),
     ("conflicts", "Conflict", &[]),
+    ("schema_migrations", "SchemaMigration", &["applied_at"]),
+    ("snapshots", "Snapshot", &["time"]),
 ];
 
 /// The name of the rows of a table.

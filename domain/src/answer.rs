@@ -1,7 +1,7 @@
 //! What a caller is told, from the state right after its own events.
 
 use crate::beads::BatchReport;
-use crate::command::{Claimed, Outcome, TaskView};
+use crate::command::{Claimed, Directive, LeaseDirective, Outcome, TaskView};
 use crate::evolve::{ended_lease, ended_run};
 use crate::rows::{Lease, Relationship, Run};
 use crate::state::Work;
@@ -34,6 +34,15 @@ pub enum Pending {
     Lease(Text),
     /// The lease ended, which was this before.
     LeaseEnded(Arc<Lease>),
+    /// The session of that id.
+    Session(Text),
+    /// A session was heard of.
+    Heartbeat {
+        /// The session.
+        session_id: Text,
+        /// What it is told of each lease.
+        leases: Vec<(Text, Directive)>,
+    },
     /// What was claimed, best first.
     Claims {
         /// Each of them.
@@ -57,10 +66,12 @@ pub enum Pending {
         /// How many.
         count: usize,
     },
-    /// That many leases ended.
+    /// That much ended because its time had passed.
     Expired {
-        /// How many.
-        count: usize,
+        /// Leases.
+        leases: usize,
+        /// Sessions.
+        sessions: usize,
     },
     /// A stretch of an import.
     Imported(BatchReport),
@@ -100,6 +111,18 @@ impl Work {
                 let ends = events.iter().filter(event).find_map(|event| ended_lease(&lease, event));
                 Outcome::Lease(Arc::new(ends.expect(PROMISE)))
             }
+            Pending::Session(id) => Outcome::Session(Arc::clone(self.session(&id).expect(PROMISE))),
+            Pending::Heartbeat { session_id, leases } => Outcome::Heartbeat {
+                session: Arc::clone(self.session(&session_id).expect(PROMISE)),
+                leases: leases
+                    .into_iter()
+                    .map(|(id, directive)| LeaseDirective {
+                        lease: self.leases.get(&id).map(|version| Arc::clone(&version.row)),
+                        id,
+                        directive,
+                    })
+                    .collect(),
+            },
             Pending::Claims { claims, now, stopped_early } => Outcome::Claims {
                 claims: claims.iter().map(|claim| self.claimed(claim, now)).collect(),
                 stopped_early,
@@ -114,7 +137,7 @@ impl Work {
                 Outcome::Ended { task: self.view(&task_id, now), run: Arc::new(run) }
             }
             Pending::Appended { count } => Outcome::Appended { count },
-            Pending::Expired { count } => Outcome::Expired { count },
+            Pending::Expired { leases, sessions } => Outcome::Expired { leases, sessions },
             Pending::Imported(report) => Outcome::Imported(report),
         }
     }

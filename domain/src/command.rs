@@ -6,7 +6,7 @@ use crate::beads;
 use crate::rejection::PredicateFault;
 use crate::rows::{
     Agent, Class, Context, ContextType, FailureClass, Lease, ProgressItem, Relationship, RelationshipType,
-    Role, Run, Task, TaskGraph, TaskStatus,
+    Role, Run, Session, Task, TaskGraph, TaskStatus,
 };
 use std::sync::Arc;
 use store::{Text, Timestamp};
@@ -41,11 +41,18 @@ pub enum Command {
         guard: Guard,
     },
     AddContext(AddContext),
+    StartSession(StartSession),
+    Heartbeat(Heartbeat),
+    /// Ends a session and gives back what it holds.
+    EndSession {
+        session_id: Text,
+    },
     AcquireLease(AcquireLease),
     RenewLease {
         lease_id: Text,
         ttl_ms: Option<i64>,
     },
+    TransferLease(TransferLease),
     /// Gives the task back, as [`Command::ReleaseTask`] does, by its lease.
     ReleaseLease {
         lease_id: Text,
@@ -64,8 +71,8 @@ pub enum Command {
         lease_id: Text,
         events: Vec<RunEvent>,
     },
-    /// Ends every lease whose time has passed; the server's timer asks for it.
-    ExpireLeases,
+    /// Ends every lease and session whose time has passed; the server's timer asks for it.
+    Expire,
     /// A stretch of a beads history.
     ImportBeads(beads::Batch),
 }
@@ -83,6 +90,7 @@ impl Command {
             | Self::FailTask(FailTask { guard, .. })
             | Self::ReleaseTask { guard, .. } => guard.lease_id.as_ref(),
             Self::RenewLease { lease_id, .. }
+            | Self::TransferLease(TransferLease { lease_id, .. })
             | Self::ReleaseLease { lease_id }
             | Self::AppendRunEvents { lease_id, .. } => Some(lease_id),
             _ => None,
@@ -96,6 +104,7 @@ impl Command {
             Self::RegisterAgent(command) => command.id.as_ref(),
             Self::AcquireLease(command) => Some(&command.agent_id),
             Self::Claim(command) => Some(&command.agent_id),
+            Self::StartSession(command) => Some(&command.agent_id),
             _ => None,
         }
     }
@@ -106,6 +115,9 @@ impl Command {
         match self {
             Self::AcquireLease(command) => command.session_id.as_ref(),
             Self::Claim(command) => command.session_id.as_ref(),
+            Self::StartSession(command) => command.id.as_ref(),
+            Self::Heartbeat(command) => Some(&command.session_id),
+            Self::EndSession { session_id } => Some(session_id),
             _ => None,
         }
     }
@@ -230,6 +242,77 @@ pub struct AddContext {
 
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
+pub struct StartSession {
+    pub id: Option<Text>,
+    pub agent_id: Text,
+    pub metadata: Option<Text>,
+    /// How long it may be silent before it is lost.
+    pub timeout_ms: i64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct Heartbeat {
+    pub session_id: Text,
+    /// The leases the agent believes it holds; all of the session's when it does not say.
+    pub leases: Option<Vec<Text>>,
+    /// What was done meanwhile, on tasks the session holds.
+    pub progress: Vec<Progress>,
+}
+
+/// What a heartbeat says of a task's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Progress {
+    Complete { item_id: Text, completed: bool },
+    Add { task_id: Text, items: Vec<Text> },
+}
+
+/// What an agent is to do next; the later the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Directive {
+    /// Go on.
+    Continue,
+    /// The task has an unfinished blocker now: wait until it has none.
+    Pause,
+    /// Stop: the work is no longer the agent's.
+    Cancel,
+}
+
+impl Directive {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Pause => "pause",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// How a lease stands that a heartbeat was about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaseDirective {
+    /// The lease.
+    pub id: Text,
+    /// The lease after the heartbeat; none when it is over.
+    pub lease: Option<Arc<Lease>>,
+    /// What to do.
+    pub directive: Directive,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub struct TransferLease {
+    pub lease_id: Text,
+    /// The holder from now on.
+    pub agent_id: Text,
+    pub session_id: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
 pub struct AcquireLease {
     pub task_id: Text,
     pub agent_id: Text,
@@ -314,6 +397,11 @@ pub enum Outcome {
     ProgressItems(Vec<Arc<ProgressItem>>),
     Context(Arc<Context>),
     Lease(Arc<Lease>),
+    Session(Arc<Session>),
+    Heartbeat {
+        session: Arc<Session>,
+        leases: Vec<LeaseDirective>,
+    },
     /// Best first; empty when there is no work for this agent.
     Claims {
         claims: Vec<Claimed>,
@@ -329,8 +417,10 @@ pub enum Outcome {
     Appended {
         count: usize,
     },
+    /// So many ended because their time had passed.
     Expired {
-        count: usize,
+        leases: usize,
+        sessions: usize,
     },
     Imported(beads::BatchReport),
 }

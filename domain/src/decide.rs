@@ -13,6 +13,7 @@ mod lease;
 mod progress;
 mod relationship;
 mod run;
+mod session;
 mod status;
 mod task;
 mod validate;
@@ -20,9 +21,13 @@ mod validate;
 pub use claim::{CLAIM_LIMIT_MAX, EXAMINED_MAX};
 pub use draft::DRAFT_IDS_MAX;
 pub use expire::EXPIRED_MAX;
-pub use lease::{TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS};
+pub use lease::{TRANSFERS_MAX, TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS};
 pub use progress::ITEMS_MAX;
 pub use run::{BACKOFF_BASE_MS, BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX};
+pub use session::{
+    HEARTBEAT_PROGRESS_MAX, RENEWAL_MIN_MS, SESSION_LEASES_MAX, SESSION_TIMEOUT_MAX_MS,
+    SESSION_TIMEOUT_MIN_MS,
+};
 pub use task::{ATTEMPTS_MAX, PRIORITY_MAX, RELATED_MAX};
 pub use validate::{ID_CHARS_MAX, TEXT_BYTES_MAX, WORD_CHARS_MAX, WORDS_MAX, is_id};
 
@@ -57,8 +62,12 @@ pub(crate) fn decide(
             progress::complete(draft, item_id, completed, &guard)
         }
         Command::AddContext(command) => context::add(draft, command),
+        Command::StartSession(command) => session::start(draft, command),
+        Command::Heartbeat(command) => session::heartbeat(draft, command),
+        Command::EndSession { session_id } => session::end(draft, session_id),
         Command::AcquireLease(command) => lease::acquire(draft, command),
         Command::RenewLease { lease_id, ttl_ms } => lease::renew(draft, lease_id, ttl_ms),
+        Command::TransferLease(command) => lease::transfer(draft, command),
         Command::ReleaseLease { lease_id } => run::release_lease(draft, &lease_id),
         Command::Claim(command) => claim::claim(draft, &command),
         Command::CompleteTask(command) => run::complete(draft, command),
@@ -67,11 +76,12 @@ pub(crate) fn decide(
         Command::AppendRunEvents { run_id, lease_id, events } => {
             run::append(draft, &run_id, &lease_id, events)
         }
-        Command::ExpireLeases => Ok(expire::all(draft)),
+        Command::Expire => Ok(expire::all(draft)),
         Command::ImportBeads(batch) => {
             let (events, report) = beads::decide(work, context, &batch)?;
             return Ok(Decision { events, pending: Pending::Imported(report) });
         }
     }?;
+    session::keep_alive(draft);
     Ok(Decision { events: draft.take_events(), pending })
 }

@@ -56,6 +56,6 @@ impl Decider for Work {
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        self.leases.next_expiry()
+        self.leases.next_expiry().into_iter().chain(self.sessions.next_deadline()).min()
     }
 }

@@ -9,6 +9,7 @@ mod lease;
 pub(crate) mod progress;
 pub(crate) mod relationship;
 mod run;
+mod session;
 pub(crate) mod task;
 
 pub(crate) use lease::ended as ended_lease;
@@ -124,8 +125,12 @@ impl Work {
             ("progress", _) => self.progress_event(suffix, fold),
             ("context", _) => self.context_event(suffix, fold),
             ("agent", _) => self.agent_event(suffix, fold),
+            ("session", kind::SESSION_STARTED) => self.session_started(suffix, fold),
+            ("session", kind::SESSION_HEARTBEAT) => self.session_heartbeat(suffix, fold),
+            ("session", kind::SESSION_ENDED) => self.session_ended(suffix, fold),
             ("lease", kind::LEASE_ACQUIRED) => self.lease_acquired(suffix, fold),
             ("lease", kind::LEASE_RENEWED) => self.lease_renewed(suffix, fold),
+            ("lease", kind::LEASE_TRANSFERRED) => self.lease_transferred(suffix, fold),
             ("lease", kind::LEASE_RELEASED | kind::LEASE_EXPIRED) => self.lease_ended(suffix, fold),
             ("run", kind::RUN_STARTED) => self.run_started(suffix, fold),
             (

@@ -42,6 +42,8 @@ pub enum Rejection {
     LeaseExpired { lease_id: Text, holder: Option<Holder> },
     #[error("task `{task_id}` is held by another lease")]
     LeaseHeld { task_id: Text, holder: Holder },
+    #[error("session `{id}` is over")]
+    SessionClosed { id: Text },
     #[error("{reason}")]
     Forbidden { rule: &'static str, reason: String },
     #[error("{}", .0.message)]

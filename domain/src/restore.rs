@@ -40,6 +40,9 @@ impl Work {
             }
             Row::Conflict(row) => self.leave_out(Version { row, from }),
             Row::Clock(row) => self.clock = Some(Version { row, from }),
+            Row::Session(row) => {
+                self.sessions.put(Version { row, from });
+            }
             Row::Lease(row) => {
                 let node = self.intern(&row.task_id);
                 // One that has ended says how far the fences have come, and no more.

@@ -10,17 +10,19 @@ mod leases;
 mod left_out;
 mod links;
 mod ready;
+mod sessions;
 
 pub use graph::DEPTH_MAX;
 pub(crate) use graph::{Ripple, Standing};
 pub(crate) use left_out::LeftOut;
 pub(crate) use links::Side;
 
-use crate::rows::{Agent, Clock, Context, Lease, ProgressItem, Relationship, Run, Task, TaskGraph};
+use crate::rows::{Agent, Clock, Context, Lease, ProgressItem, Relationship, Run, Session, Task, TaskGraph};
 use leases::Leases;
 use links::{Links, Relationships};
 use ready::{Place, Ready};
 use rustc_hash::{FxHashMap, FxHashSet};
+use sessions::Sessions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Stamp, Text, Timestamp, Version};
@@ -61,6 +63,7 @@ pub struct Work {
     pub(crate) progress: FxHashMap<Text, Version<Arc<ProgressItem>>>,
     pub(crate) agents: FxHashMap<Text, Version<Arc<Agent>>>,
     pub(crate) leases: Leases,
+    pub(crate) sessions: Sessions,
     /// The running ones.
     pub(crate) runs: FxHashMap<Text, Version<Arc<Run>>>,
     /// How far Lamport numbers are ahead of positions, and since which event.
@@ -93,6 +96,12 @@ impl Work {
     #[must_use]
     pub fn agent(&self, id: &str) -> Option<&Arc<Agent>> {
         self.agents.get(id).map(|version| &version.row)
+    }
+
+    /// The session of that id.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<&Arc<Session>> {
+        self.sessions.get(id)
     }
 
     /// The relationship of that id.

@@ -11,6 +11,7 @@ mod odd;
 mod properties;
 mod relationship;
 mod run;
+mod session;
 mod sync;
 mod transition;
 mod undo;

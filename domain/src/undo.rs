@@ -44,7 +44,7 @@ impl Work {
                 let Relationship { from_task_id, to_task_id, .. } = &*row.relationship;
                 touched.extend([self.intern(from_task_id), self.intern(to_task_id)]);
             }
-            Row::Run(_) | Row::ProgressItem(_) | Row::Agent(_) | Row::Clock(_) => {}
+            Row::Run(_) | Row::ProgressItem(_) | Row::Agent(_) | Row::Session(_) | Row::Clock(_) => {}
         }
         self.put_row(key, before);
     }
@@ -81,6 +81,7 @@ impl Work {
             Row::Agent(_) => drop(self.agents.remove(key)),
             Row::Conflict(_) => drop(self.take_left_out(key)),
             Row::Clock(_) => self.clock = None,
+            Row::Session(_) => self.sessions.remove(key),
         }
     }
 

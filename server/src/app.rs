@@ -9,6 +9,7 @@ use crate::http::Room;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::server::Config;
+use crate::waiting::Waiting;
 use crate::wire::append::ConditionRequest;
 use domain::{Command, Outcome, Work};
 use query::Engine;
@@ -29,10 +30,14 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     /// Who is let in over TCP.
     pub(crate) policy: Policy,
+    /// How long a session may be silent before it is lost, of those that start from now on.
+    pub(crate) session_timeout_ms: i64,
     /// What browsers open sockets with.
     pub(crate) tickets: Tickets,
     /// Where the bodies of requests find room.
     pub(crate) room: Room,
+    /// Claims that wait for work.
+    pub(crate) waiting: Waiting,
     /// What every write passes.
     pub(crate) gate: Gate,
     /// How many requests may come.
@@ -55,8 +60,10 @@ impl App {
         Arc::new(Self {
             engine,
             policy: config.policy.clone(),
+            session_timeout_ms: config.session_timeout_ms,
             tickets: Tickets::default(),
             room: Room::default(),
+            waiting: Waiting::default(),
             gate: Gate::default(),
             limits: Limits::new(config.rate_per_connection, config.rate_per_agent, config.rate_limit_unix),
             slow_request: config.slow_request,
@@ -124,7 +131,13 @@ impl App {
         by.clone()
             .or_agent(command.agent_id())
             .or_agent(self.holder(command.lease_id()).as_ref())
+            .or_agent(self.owner(command.session_id()).as_ref())
             .or_session(command.session_id())
+    }
+
+    /// The agent whose session it is: who acts when a request names a session and nobody else.
+    fn owner(&self, session_id: Option<&Text>) -> Option<Text> {
+        self.engine.pin().session(session_id?).map(|session| session.agent_id.clone())
     }
 
     /// The agent that holds a lease: who acts when a request names a lease and nobody else.

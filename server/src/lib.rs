@@ -32,6 +32,7 @@ mod telemetry;
 mod timers;
 mod tls;
 mod trace;
+mod waiting;
 mod wire;
 mod ws;
 

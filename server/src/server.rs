@@ -7,7 +7,8 @@ use crate::failure::{Failure, exit};
 use crate::http::front::Front;
 use crate::listen::{UnixSocket, serve_tcp, serve_unix};
 use crate::metrics::{Metrics, WriterMetrics};
-use crate::timers::{expire_leases, write_snapshots};
+use crate::timers::{expire, write_snapshots};
+use crate::waiting::dispatch;
 use domain::Work;
 use query::Engine;
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) snapshot_every_events: u64,
     /// Time that the views on disk may be behind the log.
     pub(crate) snapshot_every: Duration,
+    /// How long a session may be silent before it is lost.
+    pub(crate) session_timeout_ms: i64,
 }
 
 #[cfg(test)]
@@ -109,7 +112,8 @@ impl Server {
         if let Some(listener) = tcp {
             app.open.spawn(serve_tcp(front, listener, config.tls));
         }
-        app.open.spawn(expire_leases(app.clone()));
+        app.open.spawn(expire(app.clone()));
+        app.open.spawn(dispatch(app.clone()));
         app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
         Ok(Self { app, socket: config.socket, listen })
     }

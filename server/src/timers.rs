@@ -1,4 +1,4 @@
-//! What time alone brings about: leases that run out, snapshots that are due.
+//! What time alone brings about: leases that run out, sessions that are lost, snapshots that are due.
 
 use crate::app::Shared;
 use crate::clock;
@@ -10,9 +10,9 @@ use tokio::time::{sleep, timeout};
 /// A pause before the same deadline is tried again: the writer was busy, or an import is on.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// Ends every lease whose time has passed, until the server stops. Nothing polls: it sleeps until the next
+/// Ends every lease and session whose time has passed, until the server stops. Nothing polls: it sleeps until the next
 /// deadline the model knows of, or until a commit may have brought an earlier one.
-pub(crate) async fn expire_leases(app: Shared) {
+pub(crate) async fn expire(app: Shared) {
     let mut heads = app.store().watch();
     loop {
         heads.borrow_and_update();
@@ -33,9 +33,9 @@ pub(crate) async fn expire_leases(app: Shared) {
         if app.store().next_deadline().is_none_or(|deadline| deadline > clock::now()) {
             continue;
         }
-        let ended = app.execute(&Provenance::default(), Command::ExpireLeases).await;
+        let ended = app.execute(&Provenance::default(), Command::Expire).await;
         if let Err(error) = &ended {
-            tracing::debug!(%error, "leases were not ended; trying again");
+            tracing::debug!(%error, "leases and sessions were not ended; trying again");
         }
         // A deadline that is still due was not served: without a pause this would spin.
         if app.store().next_deadline().is_some_and(|deadline| deadline <= clock::now()) {

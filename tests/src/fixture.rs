@@ -1,11 +1,13 @@
 //! A little work to ask about.
 
-use crate::{Client, Server};
+use crate::{Client, Options, Server};
 use serde_json::json;
 
 /// A server with an agent `a1` (rust, sql), a project `p1`, an open task `t1` and a parent `t0` of it.
 pub async fn small(dir: &tempfile::TempDir) -> (Server, Client) {
-    let server = Server::start(dir.path());
+    // Nothing happens by itself while it is asked about.
+    let environment = vec![("AGENTPM_SESSION_TIMEOUT_S".to_owned(), "86400".to_owned())];
+    let server = Server::start_with(dir.path(), Options { environment, ..Options::default() });
     let client = server.client();
     client
         .post(

@@ -47,6 +47,8 @@ pub struct Workload {
     agents: Vec<String>,
     tasks: Vec<String>,
     held: Vec<Held>,
+    /// Sessions, each with its agent.
+    sessions: Vec<(String, String)>,
     relationships: Vec<String>,
     contexts: Vec<String>,
     items: Vec<String>,
@@ -65,6 +67,7 @@ impl Workload {
             agents: Vec::new(),
             tasks: Vec::new(),
             held: Vec::new(),
+            sessions: Vec::new(),
             relationships: Vec::new(),
             contexts: Vec::new(),
             items: Vec::new(),
@@ -88,7 +91,8 @@ impl Workload {
             82..87 => self.tell().await,
             87..91 => self.shelve().await,
             91..94 => self.log().await,
-            94..97 => self.batch().await,
+            94..96 => self.batch().await,
+            96..98 => self.session().await,
             _ => self.nonsense().await,
         }
     }
@@ -100,8 +104,13 @@ impl Workload {
         }
     }
 
-    /// Waits until the timer has ended every lease whose time has passed, so that the log stands still.
+    /// Ends every session, which would be lost by itself, and waits until the timer has ended every lease whose time
+    /// has passed, so that the log stands still.
     pub async fn settle(&mut self) {
+        let there = self.client.query("SELECT id FROM sessions WHERE status = 'active'").await;
+        for id in there.texts("id") {
+            self.post(&format!("/sessions/{id}/end"), json!({})).await;
+        }
         wait::until("every lease that is over has ended in the log", EXPIRY_LIMIT, || async {
             let rows = self.client.query("SELECT id, expires_at FROM leases WHERE status = 'active'").await;
             let soon = time::now() + 10 * 1_000_000;
@@ -236,6 +245,10 @@ impl Workload {
             if self.seed.percent(15) {
                 body["limit"] = json!(3);
             }
+            let own = self.sessions.iter().rfind(|(_, of)| *of == agent).map(|(id, _)| id.clone());
+            if let Some(id) = own.filter(|_| self.seed.percent(80)) {
+                body["session_id"] = json!(id);
+            }
             let answer = self.post("/tasks/claim", body).await;
             if !answer.ok() {
                 return;
@@ -308,7 +321,12 @@ impl Workload {
                     .await;
                 self.note(&answer);
             }
-            4..6 => {
+            4 => {
+                let (held, agent) = (self.pick_held(true), self.agent());
+                let body = json!({ "agent_id": agent });
+                self.post(&format!("/leases/{}/transfer", held.lease), body).await;
+            }
+            5 => {
                 let held = self.pick_held(false);
                 let answer = self.client.delete(&format!("/leases/{}", held.lease)).await;
                 self.note(&answer);
@@ -321,6 +339,27 @@ impl Workload {
                 if answer.ok() {
                     let data = answer.data();
                     self.hold(&json!(task), &data["id"], &data["fence"], &Value::Null);
+                }
+            }
+        }
+    }
+
+    async fn session(&mut self) {
+        let known = self.seed.pick(&self.sessions).cloned();
+        match (self.seed.below(0..10), known) {
+            (0..4, Some((id, _))) => {
+                let mut body = json!({});
+                if self.seed.percent(30) {
+                    body["leases"] = json!([self.pick_held(true).lease]);
+                }
+                self.post(&format!("/sessions/{id}/heartbeat"), body).await;
+            }
+            (4, Some((id, _))) => drop(self.post(&format!("/sessions/{id}/end"), json!({})).await),
+            _ => {
+                let (id, agent) = (self.name("session"), self.agent());
+                let body = json!({ "id": id, "agent_id": agent, "metadata": { "n": self.made } });
+                if self.post("/sessions/start", body).await.ok() {
+                    self.sessions.push((id, agent));
                 }
             }
         }

@@ -1,6 +1,7 @@
 use super::draft::Draft;
 use super::guard::lease_of;
 use super::lease::{self, TTL_DEFAULT_MS, Worker};
+use super::session;
 use super::validate::Problems;
 use crate::TextSet;
 use crate::answer::{Pending, PendingClaim};
@@ -20,6 +21,8 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
     Worker::check(&mut problems, agent_id, session_id.as_ref(), "/lease_s", *ttl_ms);
     problems.range("/limit", Some(i64::from(*limit)), 1..=i64::from(CLAIM_LIMIT_MAX));
     problems.finish()?;
+    let room = session::admit(draft, agent_id, session_id.as_ref())?;
+    let limit = room.min(*limit as usize);
     let worker = Worker {
         agent_id: agent_id.clone(),
         session_id: session_id.clone(),
@@ -30,7 +33,7 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
     let mut claims = Vec::new();
     let mut stopped_early = false;
     for (examined, id) in work.candidates(agent_id, &caps, now).enumerate() {
-        if claims.len() == *limit as usize {
+        if claims.len() == limit {
             break;
         }
         if examined == EXAMINED_MAX {

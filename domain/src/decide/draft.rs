@@ -4,7 +4,7 @@ use crate::answer::Pending;
 use crate::event::data::{RelationshipAdded, RelationshipRemoved, TaskStatusChanged};
 use crate::event::{Json, Moment, kind, tags::Tags};
 use crate::rejection::Rejection;
-use crate::rows::{Relationship, RelationshipType, Task, TaskStatus};
+use crate::rows::{Lease, Relationship, RelationshipType, Task, TaskStatus};
 use crate::state::{Side, Work};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
@@ -26,6 +26,12 @@ pub(super) struct Draft<'a> {
     blockers: FxHashMap<Text, u32>,
     /// Leases that the events ended.
     ended: FxHashSet<Text>,
+    /// Leases that the events renewed.
+    renewed: FxHashSet<Text>,
+    /// Leases that let the command through.
+    used: Vec<Arc<Lease>>,
+    /// Sessions that the events say something of.
+    heard: FxHashSet<Text>,
 }
 
 /// What a task is from now on: all that `TaskStatusChanged` says.
@@ -66,6 +72,9 @@ impl<'a> Draft<'a> {
             tasks: FxHashMap::default(),
             blockers: FxHashMap::default(),
             ended: FxHashSet::default(),
+            renewed: FxHashSet::default(),
+            used: Vec::new(),
+            heard: FxHashSet::default(),
         }
     }
 
@@ -136,6 +145,41 @@ impl<'a> Draft<'a> {
 
     pub(super) fn note_ended(&mut self, lease_id: Text) {
         self.ended.insert(lease_id);
+    }
+
+    pub(super) fn note_renewed(&mut self, lease_id: Text) {
+        self.renewed.insert(lease_id);
+    }
+
+    /// A write was let through by this lease.
+    pub(super) fn note_used(&mut self, lease: Arc<Lease>) {
+        if self.used.iter().all(|other| other.id != lease.id) {
+            self.used.push(lease);
+        }
+    }
+
+    /// The leases that writes were let through by.
+    pub(super) fn take_used(&mut self) -> Vec<Arc<Lease>> {
+        std::mem::take(&mut self.used)
+    }
+
+    /// Whether an event of this draft renewed the lease or ended it.
+    pub(super) fn is_settled(&self, lease_id: &str) -> bool {
+        self.renewed.contains(lease_id) || self.ended.contains(lease_id)
+    }
+
+    /// An event of this draft says that the session began, is alive or is over.
+    pub(super) fn note_heard(&mut self, session_id: &Text) {
+        self.heard.insert(session_id.clone());
+    }
+
+    pub(super) fn was_heard(&self, session_id: &str) -> bool {
+        self.heard.contains(session_id)
+    }
+
+    /// Whether anything was written so far.
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// The tags of an event about a task.

@@ -2,6 +2,7 @@
 //! anybody who says so, which is recorded.
 
 use super::draft::Draft;
+use super::session;
 use crate::command::Guard;
 use crate::event::{data::LeaseOverride, kind};
 use crate::rejection::{Holder, Rejection};
@@ -54,7 +55,8 @@ pub(super) fn check(
         let lease_id = guard.lease_id.clone().unwrap_or_else(|| format!("fence {fence}").into());
         return Err(Rejection::LeaseExpired { lease_id, holder: held.as_deref().map(holder) });
     }
-    let entitled = entitled(task, guard, held.as_deref());
+    let entitled = entitled(draft, task, guard, held.as_deref());
+    session::note_use(draft, guard, held);
     if guard.lease_id.is_some() && !guard.override_lease {
         entitled?;
         return state;
@@ -70,12 +72,18 @@ pub(super) fn check(
     }
 }
 
-fn entitled(task: &Task, guard: &Guard, held: Option<&Lease>) -> Result<(), Rejection> {
+/// Whether the one who asks held the lease and handed it over: its id is not theirs any more.
+pub(super) fn is_former(draft: &Draft<'_>, lease: &Lease) -> bool {
+    let actor = draft.context.actor.as_ref().filter(|actor| **actor != lease.agent_id);
+    actor.is_some_and(|actor| lease.former.contains(actor))
+}
+
+fn entitled(draft: &Draft<'_>, task: &Task, guard: &Guard, held: Option<&Lease>) -> Result<(), Rejection> {
     let over = |lease_id: &Text| {
         Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: held.map(holder) })
     };
     match (&guard.lease_id, held) {
-        (Some(lease_id), Some(lease)) if *lease_id == lease.id => Ok(()),
+        (Some(lease_id), Some(lease)) if *lease_id == lease.id && !is_former(draft, lease) => Ok(()),
         (Some(lease_id), _) => over(lease_id),
         (None, Some(lease)) => {
             Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: Some(holder(lease)) })

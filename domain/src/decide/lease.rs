@@ -1,10 +1,11 @@
 use super::draft::{Draft, Next};
-use super::guard::{holder, holding_lease, lease_of};
+use super::guard::{holder, holding_lease, is_former, lease_of};
+use super::run::{self, End};
 use super::validate::Problems;
-use super::{expire, status};
+use super::{expire, session, status};
 use crate::answer::Pending;
-use crate::command::AcquireLease;
-use crate::event::data::{LeaseAcquired, LeaseRenewed, RunStarted};
+use crate::command::{AcquireLease, TransferLease};
+use crate::event::data::{LeaseAcquired, LeaseRenewed, LeaseTransferred, RunStarted};
 use crate::event::{Moment, kind, tags::Tags};
 use crate::rejection::Rejection;
 use crate::rows::{Lease, Task, TaskStatus};
@@ -59,6 +60,7 @@ pub(super) fn acquire(draft: &mut Draft<'_>, command: AcquireLease) -> Result<Pe
     Worker::check(&mut problems, &agent_id, session_id.as_ref(), "/ttl_s", ttl_ms);
     problems.finish()?;
     draft.task(&task_id)?;
+    session::admit(draft, &agent_id, session_id.as_ref())?;
     if let Some(lease) = lease_of(draft, &task_id) {
         if draft.now() < lease.expires_at {
             return Err(Rejection::LeaseHeld { task_id, holder: holder(&lease) });
@@ -78,15 +80,10 @@ pub(super) fn acquire(draft: &mut Draft<'_>, command: AcquireLease) -> Result<Pe
 
 /// Lease, run and status of a task that somebody starts to work on.
 pub(super) fn start(draft: &mut Draft<'_>, task: &Arc<Task>, worker: &Worker) -> Started {
-    let (lease_id, run_id) = (draft.fresh_id(), draft.fresh_id());
+    let lease_id = draft.fresh_id();
     let fence = draft.work.node(&task.id).map_or(0, |node| node.fence()) + 1;
     let attempts = task.attempts.saturating_add(1);
     let Worker { agent_id, session_id, ttl_ms } = worker;
-    let tags = || {
-        Tags::of_task(&task.id, task.project_id.as_ref())
-            .with("agent:", agent_id)
-            .maybe("session:", session_id.as_ref())
-    };
     let data = LeaseAcquired {
         id: lease_id.clone(),
         task_id: task.id.clone(),
@@ -96,25 +93,89 @@ pub(super) fn start(draft: &mut Draft<'_>, task: &Arc<Task>, worker: &Worker) ->
         ttl_ms: *ttl_ms,
         expires_at: Moment(draft.now().plus_ms(*ttl_ms)),
     };
-    draft.push("lease-", &lease_id, kind::LEASE_ACQUIRED, &data, tags().with("lease:", &lease_id));
+    let tags = tags_for(task, agent_id, session_id.as_ref()).with("lease:", &lease_id);
+    draft.push("lease-", &lease_id, kind::LEASE_ACQUIRED, &data, tags);
+    let run_id = start_run(draft, task, &lease_id, (agent_id, session_id.as_ref()), attempts);
+    Started { lease_id, run_id }
+}
+
+/// The run of somebody who works under a lease from now on, and the task's status; gives the run's id.
+fn start_run(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    lease_id: &Text,
+    (agent_id, session_id): (&Text, Option<&Text>),
+    attempt: u32,
+) -> Text {
+    let run_id = draft.fresh_id();
     let data = RunStarted {
         id: run_id.clone(),
         task_id: task.id.clone(),
         agent_id: agent_id.clone(),
-        session_id: session_id.clone(),
+        session_id: session_id.cloned(),
         lease_id: lease_id.clone(),
-        attempt: attempts,
+        attempt,
     };
-    draft.push("run-", &run_id, kind::RUN_STARTED, &data, tags().with("run:", &run_id));
+    let tags = tags_for(task, agent_id, session_id).with("run:", &run_id);
+    draft.push("run-", &run_id, kind::RUN_STARTED, &data, tags);
     let next = Next {
         owner_agent_id: Some(agent_id.clone()),
-        attempts,
+        attempts: attempt,
         lease_id: Some(lease_id.clone()),
         run_id: Some(run_id.clone()),
         ..Next::of(task, TaskStatus::InProgress)
     };
     draft.change_status(task, next);
-    Started { lease_id, run_id }
+    run_id
+}
+
+fn tags_for(task: &Task, agent_id: &Text, session_id: Option<&Text>) -> Tags {
+    Tags::of_task(&task.id, task.project_id.as_ref()).with("agent:", agent_id).maybe("session:", session_id)
+}
+
+/// Most times that one lease may be handed over: who had it is remembered with it.
+pub const TRANSFERS_MAX: usize = 100;
+
+/// Another agent goes on with the task, under the same lease with the next fence.
+pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<Pending, Rejection> {
+    let TransferLease { lease_id, agent_id, session_id } = command;
+    let mut problems = Problems::default();
+    Worker::check(&mut problems, &agent_id, session_id.as_ref(), "/ttl_s", None);
+    problems.finish()?;
+    let lease = active(draft, &lease_id)?;
+    session::admit(draft, &agent_id, session_id.as_ref())?;
+    let mut problems = Problems::default();
+    if lease.agent_id == agent_id && lease.session_id == session_id {
+        problems.add("/agent_id", "holds the lease already; to go on with it, renew it");
+    }
+    if lease.former.as_slice().len() >= TRANSFERS_MAX {
+        problems.add(
+            "/agent_id",
+            format!("{TRANSFERS_MAX} agents have had this lease already; release the task"),
+        );
+    }
+    problems.finish()?;
+    let task = draft.task(&lease.task_id)?;
+    if task.status != TaskStatus::InProgress || task.archived_at.is_some() {
+        return Err(status::invalid(draft, &task, TaskStatus::InProgress.as_str()));
+    }
+    let note = Some(format!("handed over to {agent_id}").into());
+    let run = run::end_under(draft, &lease, End::Released { note });
+    let data = LeaseTransferred {
+        id: lease_id.clone(),
+        task_id: task.id.clone(),
+        from_agent_id: Some(lease.agent_id.clone()),
+        agent_id: agent_id.clone(),
+        session_id: session_id.clone(),
+        fence: draft.work.node(&task.id).map_or(lease.fence, |node| node.fence()) + 1,
+        expires_at: Moment(draft.now().plus_ms(lease.ttl_ms)),
+    };
+    let tags = tags_for(&task, &agent_id, session_id.as_ref()).with("lease:", &lease_id);
+    draft.push("lease-", &lease_id, kind::LEASE_TRANSFERRED, &data, tags);
+    draft.note_renewed(lease_id.clone());
+    let attempt = run.map_or(task.attempts, |run| run.attempt);
+    start_run(draft, &task, &lease_id, (&agent_id, session_id.as_ref()), attempt);
+    Ok(Pending::Lease(lease_id))
 }
 
 /// The lease of that id, if it holds its task now.
@@ -124,7 +185,7 @@ pub(super) fn start(draft: &mut Draft<'_>, task: &Arc<Task>, worker: &Worker) ->
 pub(super) fn active(draft: &Draft<'_>, lease_id: &Text) -> Result<Arc<Lease>, Rejection> {
     let known = draft.work.leases.get(lease_id).map(|version| &version.row);
     match known.and_then(|lease| holding_lease(draft, &lease.task_id)) {
-        Some(lease) if lease.id == *lease_id => Ok(lease),
+        Some(lease) if lease.id == *lease_id && !is_former(draft, &lease) => Ok(lease),
         other => {
             Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: other.as_deref().map(holder) })
         }
@@ -141,15 +202,23 @@ pub(super) fn renew(
     check_ttl(&mut problems, "/ttl_s", ttl_ms);
     problems.finish()?;
     let lease = active(draft, &lease_id)?;
+    push_renewal(draft, &lease, ttl_ms);
+    // That it was used says that its session is alive.
+    draft.note_used(lease);
+    Ok(Pending::Lease(lease_id))
+}
+
+/// The event that a lease goes on from now; once a command.
+pub(super) fn push_renewal(draft: &mut Draft<'_>, lease: &Lease, ttl_ms: Option<i64>) {
     let ttl = ttl_ms.unwrap_or(lease.ttl_ms);
     let data = LeaseRenewed {
-        id: lease_id.clone(),
+        id: lease.id.clone(),
         expires_at: Moment(draft.now().plus_ms(ttl)),
         ttl_ms: (ttl != lease.ttl_ms).then_some(ttl),
     };
-    let tags = tags(draft, &lease);
-    draft.push("lease-", &lease_id, kind::LEASE_RENEWED, &data, tags);
-    Ok(Pending::Lease(lease_id))
+    let tags = tags(draft, lease);
+    draft.push("lease-", &lease.id, kind::LEASE_RENEWED, &data, tags);
+    draft.note_renewed(lease.id.clone());
 }
 
 /// The tags of an event of a lease.

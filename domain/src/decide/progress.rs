@@ -19,14 +19,19 @@ pub(super) fn add(
     guard: &Guard,
 ) -> Result<Pending, Rejection> {
     let mut problems = Problems::default();
-    if items.is_empty() {
-        problems.add("/items", "must not be empty");
-    }
-    check(&mut problems, "/items", &items);
+    check_some(&mut problems, "/items", &items);
     problems.finish()?;
     let task = draft.task(&task_id)?;
     guard::check(draft, &task, guard, Ok(()), "add_progress")?;
     Ok(Pending::ProgressItems(push(draft, &task_id, items)))
+}
+
+/// [`check`] of a list that must not be empty.
+pub(super) fn check_some(problems: &mut Problems, pointer: &str, items: &[Text]) {
+    if items.is_empty() {
+        problems.add(pointer, "must not be empty");
+    }
+    check(problems, pointer, items);
 }
 
 pub(super) fn check(problems: &mut Problems, pointer: &str, items: &[Text]) {

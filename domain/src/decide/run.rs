@@ -70,14 +70,18 @@ pub(super) fn end_run(draft: &mut Draft<'_>, task: &Task, end: End) -> Ended {
     }
 }
 
+/// Ends the run under a lease, if there is one; as it was while it ran.
+pub(super) fn end_under(draft: &mut Draft<'_>, lease: &Lease, end: End) -> Option<Arc<Run>> {
+    let work = draft.work;
+    let run = work.leases.run(&lease.id).and_then(|id| work.runs.get(id)).map(|run| Arc::clone(&run.row))?;
+    push_end(draft, &run, end);
+    Some(run)
+}
+
 /// Ends a lease and the run under it.
 pub(super) fn end_lease(draft: &mut Draft<'_>, lease: &Lease, end: End) -> Ended {
-    let work = draft.work;
-    let run = work.leases.run(&lease.id).and_then(|id| work.runs.get(id)).map(|run| Arc::clone(&run.row));
     let expired = matches!(end, End::Expired);
-    if let Some(run) = &run {
-        push_end(draft, run, end);
-    }
+    let run = end_under(draft, lease, end);
     let (id, tags) = (&lease.id, lease::tags(draft, lease));
     if expired {
         let data = LeaseExpired { id: id.clone(), expires_at: Moment(lease.expires_at) };
@@ -241,6 +245,7 @@ pub(super) fn append(
     }
     problems.finish()?;
     let lease = lease::active(draft, lease_id)?;
+    draft.note_used(Arc::clone(&lease));
     let run = draft.work.runs.get(run_id).map(|version| Arc::clone(&version.row));
     let Some(run) = run.filter(|run| run.lease_id == lease.id) else {
         return Err(Rejection::NotFound { kind: "run under this lease", id: run_id.clone() });

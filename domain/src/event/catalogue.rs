@@ -282,6 +282,7 @@ pub const CATALOGUE: &[EventType] = &[
         fields: &[
             must("id", ID, "the session"),
             must("agent_id", ID, "the agent"),
+            must("timeout_ms", INTEGER, "how long it may be silent before it is lost, in milliseconds"),
             may("metadata", OBJECT, "the caller's own", "it is empty"),
         ],
         tags: SESSION_TAGS,
@@ -289,22 +290,25 @@ pub const CATALOGUE: &[EventType] = &[
     EventType {
         name: "SessionHeartbeat",
         family: "Sessions",
-        summary: "A session is alive.",
+        summary: "A session is alive: it said so, or something was written in it or under one of its leases.",
         stream_prefix: "session-",
         fields: &[
             must("id", ID, "the session"),
             must("agent_id", ID, "the agent"),
             may("leases", "list of id", "the leases it says it holds", "it named none"),
-            may("progress", TEXT, "what it says of its work", "it said nothing"),
         ],
         tags: SESSION_TAGS,
     },
     EventType {
         name: "SessionEnded",
         family: "Sessions",
-        summary: "A session is over.",
+        summary: "A session is over, and with it its leases.",
         stream_prefix: "session-",
-        fields: &[must("id", ID, "the session"), must("agent_id", ID, "the agent")],
+        fields: &[
+            must("id", ID, "the session"),
+            must("agent_id", ID, "the agent"),
+            must("reason", "ended · lost", "whether somebody ended it, or it was silent for too long"),
+        ],
         tags: SESSION_TAGS,
     },
     EventType {
@@ -317,7 +321,7 @@ pub const CATALOGUE: &[EventType] = &[
             must("task_id", ID, "the task"),
             must("agent_id", ID, "the holder"),
             may("session_id", ID, "the holder's session", NO_SESSION),
-            must("fence", INTEGER, "number of this acquisition among all of the task, from 1"),
+            must("fence", INTEGER, "how often the task was taken or handed over so far, from 1"),
             must("ttl_ms", INTEGER, "how long each renewal lasts, in milliseconds"),
             must("expires_at", TIME, "from then on it is refused"),
         ],
@@ -372,8 +376,11 @@ pub const CATALOGUE: &[EventType] = &[
         stream_prefix: "lease-",
         fields: &[
             must("id", ID, "the lease"),
+            must("task_id", ID, "the task"),
+            must("from_agent_id", ID, "the holder until now"),
             must("agent_id", ID, "the holder from now on"),
             may("session_id", ID, "its session", NO_SESSION),
+            must("fence", INTEGER, "how often the task was taken or handed over so far, this time included"),
             must("expires_at", TIME, "from then on it is refused"),
         ],
         tags: LEASE_TAGS,

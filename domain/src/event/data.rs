@@ -275,6 +275,47 @@ pub struct AgentUpdated {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
+pub struct SessionStarted {
+    #[serde(default)]
+    pub id: Text,
+    pub agent_id: Text,
+    #[serde(default = "session_timeout_ms")]
+    pub timeout_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Json>,
+}
+
+/// How long a session may be silent when nothing is said, in milliseconds.
+pub const SESSION_TIMEOUT_DEFAULT_MS: i64 = 60_000;
+
+const fn session_timeout_ms() -> i64 {
+    SESSION_TIMEOUT_DEFAULT_MS
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SessionHeartbeat {
+    #[serde(default)]
+    pub id: Text,
+    #[serde(default)]
+    pub agent_id: Text,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SessionEnded {
+    #[serde(default)]
+    pub id: Text,
+    #[serde(default)]
+    pub agent_id: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
 pub struct LeaseAcquired {
     #[serde(default)]
     pub id: Text,
@@ -302,6 +343,22 @@ pub struct LeaseRenewed {
 pub struct LeaseExpired {
     #[serde(default)]
     pub id: Text,
+    pub expires_at: Moment,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct LeaseTransferred {
+    #[serde(default)]
+    pub id: Text,
+    #[serde(default)]
+    pub task_id: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_agent_id: Option<Text>,
+    pub agent_id: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Text>,
+    pub fence: u64,
     pub expires_at: Moment,
 }
 

@@ -26,11 +26,15 @@ pub mod kind {
     pub const CONTEXT_SUPERSEDED: &str = "ContextSuperseded";
     pub const AGENT_REGISTERED: &str = "AgentRegistered";
     pub const AGENT_UPDATED: &str = "AgentUpdated";
+    pub const SESSION_STARTED: &str = "SessionStarted";
+    pub const SESSION_HEARTBEAT: &str = "SessionHeartbeat";
+    pub const SESSION_ENDED: &str = "SessionEnded";
     pub const LEASE_ACQUIRED: &str = "LeaseAcquired";
     pub const LEASE_RENEWED: &str = "LeaseRenewed";
     pub const LEASE_RELEASED: &str = "LeaseReleased";
     pub const LEASE_EXPIRED: &str = "LeaseExpired";
     pub const LEASE_OVERRIDE: &str = "LeaseOverride";
+    pub const LEASE_TRANSFERRED: &str = "LeaseTransferred";
     pub const RUN_STARTED: &str = "RunStarted";
     pub const RUN_COMPLETED: &str = "RunCompleted";
     pub const RUN_FAILED: &str = "RunFailed";

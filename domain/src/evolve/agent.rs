@@ -64,7 +64,7 @@ impl Work {
         self.put_agent(agent, fold);
     }
 
-    /// The agent took or renewed a lease.
+    /// The agent took or renewed a lease, or was heard of in a session.
     pub(super) fn agent_seen(&mut self, agent_id: &str, fold: &mut Fold<'_>) {
         if let Some(agent) = self.agent(agent_id)
             && agent.last_seen_at != fold.time

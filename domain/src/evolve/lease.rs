@@ -1,5 +1,6 @@
 use super::{Fold, id, row};
-use crate::event::data::{LeaseAcquired, LeaseRenewed};
+use crate::TextSet;
+use crate::event::data::{LeaseAcquired, LeaseRenewed, LeaseTransferred};
 use crate::event::kind;
 use crate::rows::{Lease, LeaseStatus, Row, Table};
 use crate::state::Work;
@@ -26,6 +27,7 @@ impl Work {
             expires_at: data.expires_at.0,
             created_at: fold.time,
             updated_at: fold.time,
+            former: TextSet::default(),
         };
         let version = fold.version(lease);
         let lease = Arc::clone(&version.row);
@@ -46,6 +48,29 @@ impl Work {
             ..Lease::clone(&before.row)
         });
         let lease = Arc::clone(&version.row);
+        let before = self.leases.put(version);
+        note(before, &lease, fold);
+        self.agent_seen(&lease.agent_id, fold);
+        Some(())
+    }
+
+    pub(super) fn lease_transferred(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
+        let data: LeaseTransferred = fold.data()?;
+        let before = &self.leases.get(suffix)?.row;
+        let mut former = before.former.as_slice().to_vec();
+        former.push(before.agent_id.clone());
+        let version = fold.version(Lease {
+            agent_id: data.agent_id,
+            session_id: data.session_id,
+            fence: data.fence,
+            expires_at: data.expires_at.0,
+            updated_at: fold.time,
+            former: former.into(),
+            ..Lease::clone(before)
+        });
+        let lease = Arc::clone(&version.row);
+        let node = self.intern(&lease.task_id);
+        self.list_lease(node, &lease);
         let before = self.leases.put(version);
         note(before, &lease, fold);
         self.agent_seen(&lease.agent_id, fold);

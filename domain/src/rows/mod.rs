@@ -4,10 +4,11 @@ mod records;
 mod task;
 mod words;
 
-pub use records::{Agent, Clock, Conflict, Context, Lease, ProgressItem, Relationship, Run};
+pub use records::{Agent, Clock, Conflict, Context, Lease, ProgressItem, Relationship, Run, Session};
 pub use task::{Task, TaskGraph};
 pub use words::{
-    Class, ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus, TaskStatus,
+    Class, ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus, SessionStatus,
+    TaskStatus,
 };
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub enum Table {
     ProgressItems = 5,
     Contexts = 6,
     Agents = 7,
+    Sessions = 8,
     Leases = 9,
     Conflicts = 10,
     /// One row: [`Clock`].
@@ -38,7 +40,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Tasks,
         Self::TaskGraph,
         Self::Runs,
@@ -46,6 +48,7 @@ impl Table {
         Self::ProgressItems,
         Self::Contexts,
         Self::Agents,
+        Self::Sessions,
         Self::Leases,
         Self::Conflicts,
         Self::Clock,
@@ -68,6 +71,7 @@ impl Table {
             Self::ProgressItems => "progress_items",
             Self::Contexts => "contexts",
             Self::Agents => "agents",
+            Self::Sessions => "sessions",
             Self::Leases => "leases",
             Self::Conflicts => "conflicts",
             Self::Clock => "clock",
@@ -92,6 +96,7 @@ pub enum Row {
     ProgressItem(Arc<ProgressItem>),
     Context(Arc<Context>),
     Agent(Arc<Agent>),
+    Session(Arc<Session>),
     Lease(Arc<Lease>),
     Conflict(Arc<Conflict>),
     Clock(Clock),
@@ -109,6 +114,7 @@ impl StoredRow for Row {
             Self::ProgressItem(row) => postcard::to_extend(&**row, taken),
             Self::Context(row) => postcard::to_extend(&**row, taken),
             Self::Agent(row) => postcard::to_extend(&**row, taken),
+            Self::Session(row) => postcard::to_extend(&**row, taken),
             Self::Lease(row) => postcard::to_extend(&**row, taken),
             Self::Conflict(row) => postcard::to_extend(&**row, taken),
             Self::Clock(row) => postcard::to_extend(row, taken),
@@ -137,6 +143,7 @@ impl StoredRow for Row {
             Table::ProgressItems => Self::ProgressItem(Arc::new(read(body)?)),
             Table::Contexts => Self::Context(Arc::new(read(body)?)),
             Table::Agents => Self::Agent(Arc::new(read(body)?)),
+            Table::Sessions => Self::Session(Arc::new(read(body)?)),
             Table::Leases => Self::Lease(Arc::new(read(body)?)),
             Table::Conflicts => Self::Conflict(Arc::new(read(body)?)),
             Table::Clock => Self::Clock(read(body)?),

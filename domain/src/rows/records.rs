@@ -1,4 +1,4 @@
-use super::{ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus};
+use super::{ContextType, FailureClass, LeaseStatus, RelationshipType, Role, RunStatus, SessionStatus};
 use crate::TextSet;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -148,8 +148,37 @@ pub struct Agent {
     pub metadata: Text,
     /// When it registered first.
     pub created_at: Timestamp,
-    /// When it last registered, took or renewed a lease.
+    /// When it last registered, took or renewed a lease, or was heard of in a session.
     pub last_seen_at: Timestamp,
+}
+
+/// A stretch of an agent's presence: who is there, apart from what it holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its name.
+    pub id: Text,
+    /// Whose it is.
+    pub agent_id: Text,
+    /// Where it stands.
+    pub status: SessionStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended, or was found lost.
+    pub ended_at: Option<Timestamp>,
+    /// When it was last heard of.
+    pub last_heartbeat_at: Timestamp,
+    /// A JSON object.
+    pub metadata: Text,
+    /// How long it may be silent before it is lost, in milliseconds. Not a column.
+    pub timeout_ms: i64,
+}
+
+impl Session {
+    /// From then on it is lost, whether or not its end is in the log yet.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        self.last_heartbeat_at.plus_ms(self.timeout_ms)
+    }
 }
 
 /// One acquisition of one task: who may write to it, and until when.
@@ -163,7 +192,7 @@ pub struct Lease {
     pub agent_id: Text,
     /// The holder's session, if it named one.
     pub session_id: Option<Text>,
-    /// Number of this acquisition among all of the task, from 1: for the holder to hand to resources outside.
+    /// How often the task was taken or handed over so far, from 1: for the holder to hand to resources outside.
     pub fence: u64,
     /// Where it stands.
     pub status: LeaseStatus,
@@ -173,6 +202,8 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// When it was acquired.
     pub created_at: Timestamp,
-    /// When it was last renewed or ended.
+    /// When it was last renewed, handed over or ended.
     pub updated_at: Timestamp,
+    /// Those who handed it over: the lease is no longer theirs. Not a column.
+    pub former: TextSet,
 }

@@ -120,6 +120,16 @@ words! {
 }
 
 words! {
+    /// Where a session stands.
+    SessionStatus {
+        /// Its agent is there.
+        Active = "active",
+        /// Ended, or lost.
+        Closed = "closed",
+    }
+}
+
+words! {
     /// Where a lease stands.
     LeaseStatus {
         /// Holds its task until `expires_at`.

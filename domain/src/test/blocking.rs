@@ -78,7 +78,7 @@ fn what_is_given_back_waits_for_its_blockers() {
             1 => world.ok(Command::FailTask(fail("b", guard(&lease.id), FailureClass::Transient))),
             _ => {
                 world.wait_ms(600_000);
-                world.ok(Command::ExpireLeases)
+                world.ok(Command::Expire)
             }
         };
         let kinds: Vec<_> = world.log.iter().rev().take(2).map(|event| &*event.kind).collect();

@@ -34,14 +34,14 @@ fn over_by_the_clock_before_its_end_is_in_the_log() {
     world.wait_ms(600_000);
     assert!(matches!(world.refused(complete("a", guard(&lease.id))), Rejection::LeaseExpired { .. }));
     world.check(
-        Command::ExpireLeases,
+        Command::Expire,
         r#"
         RunExpired run-%2 {}
         LeaseExpired lease-%1 {"expires_at":"2026-01-01T00:10:02Z"}
         TaskStatusChanged task-a {"attempts":1,"lease_id":"%1","not_before":null,"owner_agent_id":null,"run_id":"%2","status":"open"}
         "#,
     );
-    world.check(Command::ExpireLeases, "");
+    world.check(Command::Expire, "");
     assert_eq!(world.work.next_deadline(), None);
     let next = world.claim_one("eve");
     assert_eq!((next.lease.fence, next.run.attempt), (2, 2));
@@ -152,12 +152,12 @@ fn many_that_end_at_once_end_in_turns() {
     }
     world.wait_ms(86_400_000);
     let expired = |outcome| match outcome {
-        Outcome::Expired { count } => count,
+        Outcome::Expired { leases, .. } => leases,
         other => panic!("{other:?}"),
     };
-    assert_eq!(expired(world.ok(Command::ExpireLeases)), crate::EXPIRED_MAX);
+    assert_eq!(expired(world.ok(Command::Expire)), crate::EXPIRED_MAX);
     assert!(world.work.next_deadline().is_some_and(|deadline| deadline < world.now));
-    assert_eq!(expired(world.ok(Command::ExpireLeases)), 1);
+    assert_eq!(expired(world.ok(Command::Expire)), 1);
 }
 
 #[test]
@@ -173,10 +173,13 @@ fn events_of_a_run_need_its_lease() {
     let (lease, run) = (claimed.lease.id.clone(), claimed.run.id.clone());
     world.check(
         append(&lease, &run, "ToolInvoked", r#"{"tool":"grep"}"#),
-        r#"ToolInvoked run-%2 {"tool":"grep"}"#,
+        r#"
+        ToolInvoked run-%2 {"tool":"grep"}
+        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:03Z"}
+        "#,
     );
-    world.check(append(&lease, &run, "Thought", "[1]"), "Thought run-%2 [1]");
-    let event = world.log.last().expect("an event");
+    world.ok(append(&lease, &run, "Thought", "[1]"));
+    let event = world.log.iter().find(|event| &*event.kind == "Thought").expect("an event");
     assert!(event.tags.iter().any(|tag| **tag == *format!("run:{run}")));
     world.check(
         append(&lease, &run, "RunCompleted", "{"),

@@ -99,7 +99,9 @@ impl Nodes {
 fn shared(rows: &BTreeMap<(store::TableId, Text), store::Version<Row>>) -> BTreeMap<(Table, Text), Row> {
     let table = |id| Table::from_id(id).expect("a table");
     rows.iter()
-        .filter(|((id, _), _)| !matches!(table(*id), Table::Leases | Table::Runs | Table::Clock))
+        .filter(|((id, _), _)| {
+            !matches!(table(*id), Table::Leases | Table::Runs | Table::Sessions | Table::Clock)
+        })
         .map(|((id, key), version)| {
             let row = match &version.row {
                 Row::Task(task) => {
@@ -292,7 +294,7 @@ fn a_lease_whose_task_another_node_finished_ends_without_touching_it() {
     nodes.settle();
     assert_eq!(nodes.worlds[0].task("a").status, TaskStatus::Completed);
     nodes.worlds[0].wait_ms(1_000_000);
-    nodes.worlds[0].ok(Command::ExpireLeases);
+    nodes.worlds[0].ok(Command::Expire);
     assert_eq!(nodes.worlds[0].task("a").status, TaskStatus::Completed);
     nodes.settle();
     assert_equal(&nodes.worlds);

@@ -50,7 +50,10 @@ fn who_may_edit() {
     world.check(title(version(3)), "! task `a` needs its lease");
     world.check(
         Command::UpdateTask(UpdateTask { title: Some("c".into()), ..changes("a", guard(&held.lease.id)) }),
-        r#"TaskUpdated task-a {"title":"c"}"#,
+        r#"
+        TaskUpdated task-a {"title":"c"}
+        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:08Z"}
+        "#,
     );
     let mut stale = guard(&held.lease.id);
     stale.fence = Some(held.lease.fence + 1);
@@ -58,7 +61,13 @@ fn who_may_edit() {
     let mut right = guard(&held.lease.id);
     right.fence = Some(held.lease.fence);
     right.expected_version = Some(world.task("a").version);
-    world.check(title(right), r#"TaskUpdated task-a {"title":"b"}"#);
+    world.check(
+        title(right),
+        r#"
+        TaskUpdated task-a {"title":"b"}
+        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:10Z"}
+        "#,
+    );
     world.check(
         Command::UpdateTask(UpdateTask { title: Some("d".into()), ..changes("a", by_override()) }),
         r#"

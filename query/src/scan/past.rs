@@ -205,6 +205,7 @@ fn text_bytes(row: &Row) -> usize {
         Row::ProgressItem(row) => row.content.len(),
         Row::Context(row) => row.content.len() + row.metadata.len(),
         Row::Agent(row) => row.name.len() + row.metadata.len(),
+        Row::Session(row) => row.metadata.len(),
     }
 }
 

@@ -21,6 +21,6 @@ table! {
     "metadata": Json = |row| Value::json(Some(&row.metadata));
     /// When it registered first.
     "created_at": Time = |row| Value::Time(row.created_at.0);
-    /// When it last registered, took or renewed a lease.
+    /// When it last registered, took or renewed a lease, or was heard of in a session.
     "last_seen_at": Time = |row| Value::Time(row.last_seen_at.0);
 }

@@ -14,6 +14,7 @@ pub mod relationships;
 mod row;
 pub mod runs;
 pub mod schema_migrations;
+pub mod sessions;
 pub mod snapshots;
 pub mod tasks;
 
@@ -87,7 +88,7 @@ pub const HISTORY_COLUMNS: &[Column] = &[
 ];
 
 /// Every table, in the order of SHOW TABLES.
-pub static ALL: [&TableSchema; 12] = [
+pub static ALL: [&TableSchema; 13] = [
     &agents::SCHEMA,
     &conflicts::SCHEMA,
     &contexts::SCHEMA,
@@ -98,12 +99,13 @@ pub static ALL: [&TableSchema; 12] = [
     &relationships::SCHEMA,
     &runs::SCHEMA,
     &schema_migrations::SCHEMA,
+    &sessions::SCHEMA,
     &snapshots::SCHEMA,
     &tasks::SCHEMA,
 ];
 
 /// The names of [`ALL`], in the same order.
-pub static NAMES: [&str; 12] = [
+pub static NAMES: [&str; 13] = [
     "agents",
     "conflicts",
     "contexts",
@@ -114,6 +116,7 @@ pub static NAMES: [&str; 12] = [
     "relationships",
     "runs",
     "schema_migrations",
+    "sessions",
     "snapshots",
     "tasks",
 ];

@@ -2,10 +2,12 @@
 
 use super::{
     Fields, TableSchema, TaskFields, agents, conflicts, contexts, leases, progress_items, relationships,
-    runs, tasks,
+    runs, sessions, tasks,
 };
 use crate::value::Value;
-use domain::rows::{Agent, Conflict, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
+use domain::rows::{
+    Agent, Conflict, Context, Lease, ProgressItem, Relationship, Row, Run, Session, Table, TaskGraph,
+};
 use store::Timestamp;
 
 /// A borrowed row of whichever table.
@@ -18,6 +20,7 @@ pub enum RowFields<'a> {
     ProgressItem(&'a ProgressItem),
     Context(&'a Context),
     Agent(&'a Agent),
+    Session(&'a Session),
     Lease(&'a Lease),
     Conflict(&'a Conflict),
 }
@@ -35,6 +38,7 @@ impl<'a> RowFields<'a> {
             Row::ProgressItem(row) => Self::ProgressItem(row),
             Row::Context(row) => Self::Context(row),
             Row::Agent(row) => Self::Agent(row),
+            Row::Session(row) => Self::Session(row),
             Row::Lease(row) => Self::Lease(row),
             Row::Conflict(row) => Self::Conflict(row),
         })
@@ -50,6 +54,7 @@ impl<'a> RowFields<'a> {
             Self::ProgressItem(_) => &progress_items::SCHEMA,
             Self::Context(_) => &contexts::SCHEMA,
             Self::Agent(_) => &agents::SCHEMA,
+            Self::Session(_) => &sessions::SCHEMA,
             Self::Lease(_) => &leases::SCHEMA,
             Self::Conflict(_) => &conflicts::SCHEMA,
         }
@@ -65,6 +70,7 @@ impl Fields for RowFields<'_> {
             Self::ProgressItem(row) => row.field(column),
             Self::Context(row) => row.field(column),
             Self::Agent(row) => row.field(column),
+            Self::Session(row) => row.field(column),
             Self::Lease(row) => row.field(column),
             Self::Conflict(row) => row.field(column),
         }
@@ -81,6 +87,7 @@ pub(crate) fn kept(schema: &TableSchema) -> Option<Table> {
         "progress_items" => Table::ProgressItems,
         "contexts" => Table::Contexts,
         "agents" => Table::Agents,
+        "sessions" => Table::Sessions,
         "leases" => Table::Leases,
         "conflicts" => Table::Conflicts,
         _ => return None,

@@ -3,7 +3,7 @@
 use crate::{Engine, Options, Params, Prepared, QueryError, json};
 use domain::command::{
     AddContext, AddRelationship, Claim, CompleteTask, CreateTask, FailTask, Guard, NewContext, RegisterAgent,
-    TransitionTask, UpdateTask,
+    StartSession, TransitionTask, UpdateTask,
 };
 use domain::rows::{ContextType, FailureClass, RelationshipType, TaskStatus};
 use domain::{Command, Outcome, TextSet, Work};
@@ -124,6 +124,12 @@ impl Fixture {
     pub(super) fn story(&self) {
         self.run(agent("a1", &["rust", "sql"]));
         self.run(agent("a2", &["docs"]));
+        self.run(Command::StartSession(StartSession {
+            id: Some("s1".into()),
+            agent_id: "a1".into(),
+            metadata: None,
+            timeout_ms: 60_000,
+        }));
         self.run(create("t1", |task| task.caps = words(&["rust"])));
         self.run(create("t2", |task| task.parent_id = Some("t1".into())));
         self.run(create("t3", |task| {
@@ -176,7 +182,7 @@ impl Fixture {
         }));
         self.claim("a1", 1);
         self.pass(3_600 * SECOND);
-        self.run(Command::ExpireLeases);
+        self.run(Command::Expire);
         self.append("notes", "Noted", r#"{"text":"free"}"#, &["kind:note"]);
         self.run(agent("a2", &["docs", "rust"]));
     }

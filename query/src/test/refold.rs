@@ -9,7 +9,7 @@ use domain::rows::{Row, Table};
 use store::{Commit, Decider, Direction, Event, Position, RowChange};
 
 /// The tables that have rows of their own, with the model's name for each.
-pub(super) const TABLES: [(&TableSchema, Table); 7] = [
+pub(super) const TABLES: [(&TableSchema, Table); 8] = [
     (&tables::tasks::SCHEMA, Table::Tasks),
     (&tables::runs::SCHEMA, Table::Runs),
     (&tables::relationships::SCHEMA, Table::Relationships),
@@ -17,6 +17,7 @@ pub(super) const TABLES: [(&TableSchema, Table); 7] = [
     (&tables::contexts::SCHEMA, Table::Contexts),
     (&tables::agents::SCHEMA, Table::Agents),
     (&tables::leases::SCHEMA, Table::Leases),
+    (&tables::sessions::SCHEMA, Table::Sessions),
 ];
 
 /// One event, what it changed, and every table right after it.

@@ -146,7 +146,7 @@ fn place(table: Table) -> usize {
 /// The tasks a row is about, its own table's tasks left out.
 fn tasks_of(row: &Row) -> [Option<&Text>; 2] {
     match row {
-        Row::Task(_) | Row::TaskGraph(_) | Row::Agent(_) | Row::Clock(_) => [None, None],
+        Row::Task(_) | Row::TaskGraph(_) | Row::Agent(_) | Row::Session(_) | Row::Clock(_) => [None, None],
         Row::Run(row) => [Some(&row.task_id), None],
         Row::Relationship(row) => [Some(&row.from_task_id), Some(&row.to_task_id)],
         Row::ProgressItem(row) => [Some(&row.task_id), None],

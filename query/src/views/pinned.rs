@@ -4,7 +4,7 @@ use super::current::Current;
 use super::rows::Entry;
 use super::tally::Counts;
 use domain::command::TaskView;
-use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Table, TaskGraph};
+use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Session, Table, TaskGraph};
 use std::sync::Arc;
 use store::{Head, Text, Timestamp, Version};
 
@@ -106,6 +106,15 @@ impl Pinned {
     pub fn agent(&self, id: &str) -> Option<Arc<Agent>> {
         match &self.entry(Table::Agents, id)?.version.row {
             Row::Agent(row) => Some(row.clone()),
+            _ => None,
+        }
+    }
+
+    /// A session.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<Arc<Session>> {
+        match &self.entry(Table::Sessions, id)?.version.row {
+            Row::Session(row) => Some(row.clone()),
             _ => None,
         }
     }

@@ -67,6 +67,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         slow_request: settings.slow_request,
         snapshot_every_events: settings.snapshot_every_events,
         snapshot_every: settings.snapshot_every,
+        session_timeout_ms: settings.session_timeout_ms,
     })
 }
 

@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) rate_limit_unix: bool,
     /// From when on a request is slow.
     pub(crate) slow_request: Duration,
+    /// How long a session may be silent before it is lost, in milliseconds.
+    pub(crate) session_timeout_ms: i64,
     /// Events after which a snapshot is due.
     pub(crate) snapshot_every_events: u64,
     /// Time after which a snapshot is due.
@@ -237,6 +239,7 @@ impl Settings {
             rate_per_agent: all.rate("rate_limit_per_agent"),
             rate_limit_unix: all.switch("rate_limit_unix"),
             slow_request: Duration::from_millis(all.number("slow_request_ms")),
+            session_timeout_ms: 1_000 * i64::try_from(all.number("session_timeout_s")).unwrap_or_default(),
             snapshot_every_events: all.number("snapshot_every_events"),
             snapshot_every: Duration::from_secs(all.number("snapshot_every_s")),
             effective: SETTINGS.iter().map(|setting| effective(&all, setting)).collect(),

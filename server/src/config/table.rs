@@ -129,6 +129,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "Write a snapshot of the views after so many events: what a start after a crash replays at most"),
     setting(Server, "snapshot_every_s", "AGENTPM_SNAPSHOT_EVERY_S", Kind::Number { min: 1, max: YEAR_S },
         Default::Number(86_400), "SECONDS", "Write one after so long too, if anything was written since"),
+    setting(Server, "session_timeout_s", "AGENTPM_SESSION_TIMEOUT_S", Kind::Number { min: 1, max: 86_400 },
+        Default::Number(60), "SECONDS", "Silence after which a session is lost and its leases are given back"),
     setting(Server, "hot_window_days", "AGENTPM_HOT_WINDOW_DAYS", Kind::Number { min: 1, max: 36_600 },
         Default::Number(90), "DAYS",
         "Age at which events may be moved into sealed segments; this version seals none and keeps all in the log"),

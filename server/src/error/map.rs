@@ -53,6 +53,10 @@ impl From<Rejection> for Error {
                 .details(held(&[("task_id", &task_id)], Some(&holder)))
                 .hint("wait until it is released or expires")
                 .retryable(),
+            Rejection::SessionClosed { id } => Self::new(Code::InvalidState, message)
+                .details(json!({"id": &*id, "from": "closed", "to": "active", "allowed": []}))
+                .hint("start another session; what this one held was given back")
+                .next("agentpm session start --agent-id AGENT"),
             Rejection::Forbidden { rule, reason } => {
                 Self::new(Code::Forbidden, message).details(json!({"rule": rule, "reason": reason}))
             }

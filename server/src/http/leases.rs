@@ -5,7 +5,7 @@ use super::{Answer, Call};
 use crate::app::Shared;
 use crate::error::Error;
 use crate::schema::Operation;
-use crate::wire::work::{acquire_lease, renew_lease};
+use crate::wire::work::{acquire_lease, renew_lease, transfer_lease};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, patch, post};
@@ -17,6 +17,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/leases", post(acquire))
         .route("/leases/{id}/renew", patch(renew))
+        .route("/leases/{id}/transfer", post(transfer))
         .route("/leases/{id}", delete(release))
 }
 
@@ -46,6 +47,13 @@ async fn renew(State(app): State<Shared>, Path(id): Path<String>, call: Call) ->
     let command = call.decode(|fields| renew_lease(id.clone(), fields))?;
     known(&app, &id)?;
     carry_out(&app, call, command).await
+}
+
+async fn transfer(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {
+    let id = Text::from(id);
+    let command = call.decode(|fields| transfer_lease(id.clone(), fields))?;
+    known(&app, &id)?;
+    carry_out(&app, call, Command::TransferLease(command)).await
 }
 
 async fn release(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {

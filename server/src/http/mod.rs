@@ -21,6 +21,7 @@ pub(crate) mod query;
 mod relationships;
 mod room;
 mod runs;
+mod sessions;
 mod streams;
 mod sync;
 mod tasks;
@@ -29,6 +30,7 @@ mod unread;
 
 pub(crate) use call::Call;
 pub(crate) use room::Room;
+pub(crate) use tasks::claim::Gone;
 
 use crate::app::Shared;
 use crate::error::{Code, Error};
@@ -87,6 +89,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .merge(progress_items::routes())
         .merge(leases::routes())
         .merge(batch::routes())
+        .merge(sessions::routes())
         .merge(import::routes())
         .merge(crate::ws::routes())
         .merge(crate::sse::routes())

@@ -168,6 +168,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.problems.add(self.at.key(name), message);
     }
 
+    /// Notes that the object as a whole does not hold.
+    pub(crate) fn problem_of_all(&self, message: impl Into<String>) {
+        self.problems.add(self.at, message);
+    }
+
     /// The raw bytes of a member; `None` when it is absent, `Some("null")` when it is null.
     pub(crate) fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
         self.asked.push(name);

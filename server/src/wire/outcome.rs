@@ -3,8 +3,8 @@
 use super::envelope::{push, push_list, push_name};
 use super::rows::{push_row, push_task};
 use super::time::rfc3339;
-use domain::command::Claimed;
-use domain::rows::{ProgressItem, Run};
+use domain::command::{Claimed, Directive, LeaseDirective};
+use domain::rows::{ProgressItem, Run, Session};
 use domain::{Outcome, command::TaskView};
 use query::tables::RowFields;
 use std::sync::Arc;
@@ -21,10 +21,13 @@ pub(crate) fn push_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
         Outcome::ProgressItems(rows) => push_progress_items(out, rows),
         Outcome::Context(row) => push_row(out, &RowFields::Context(row)),
         Outcome::Lease(row) => push_row(out, &RowFields::Lease(row)),
+        Outcome::Session(row) => push_row(out, &RowFields::Session(row)),
+        Outcome::Heartbeat { session, leases } => push_heartbeat(out, session, leases),
         Outcome::Claims { claims, .. } => push_claims(out, claims),
         Outcome::Ended { task, run } => push_ended(out, task, run),
-        Outcome::Appended { count } | Outcome::Expired { count } => {
-            push(out, &serde_json::json!({"count": count}));
+        Outcome::Appended { count } => push(out, &serde_json::json!({"count": count})),
+        Outcome::Expired { leases, sessions } => {
+            push(out, &serde_json::json!({"leases": leases, "sessions": sessions}));
         }
         // The import has an answer of its own; this is what any other caller would see of it.
         Outcome::Imported(_) => out.extend_from_slice(b"{}"),
@@ -43,6 +46,27 @@ fn push_ended(out: &mut Vec<u8>, task: &TaskView, run: &Run) {
     reopen(out);
     push_name(out, "run");
     push_row(out, &RowFields::Run(run));
+    out.push(b'}');
+}
+
+/// `{"directive","session":{row},"leases":[{"id","task_id","expires_at","directive"}]}`
+fn push_heartbeat(out: &mut Vec<u8>, session: &Session, leases: &[LeaseDirective]) {
+    let worst = leases.iter().map(|told| told.directive).max().unwrap_or(Directive::Continue);
+    out.extend_from_slice(b"{\"directive\":");
+    push(out, worst.as_str());
+    push_name(out, "session");
+    push_row(out, &RowFields::Session(session));
+    push_name(out, "leases");
+    push_list(out, leases, |out, told| {
+        let lease = told.lease.as_deref();
+        let told = serde_json::json!({
+            "id": &*told.id,
+            "task_id": lease.map(|lease| &*lease.task_id),
+            "expires_at": lease.map(|lease| rfc3339(lease.expires_at)),
+            "directive": told.directive.as_str(),
+        });
+        push(out, &told);
+    });
     out.push(b'}');
 }
 

@@ -3,7 +3,10 @@
 use super::fields::{Fields, Item};
 use super::task::{guard, new_context, noted};
 use domain::Command;
-use domain::command::{AcquireLease, AddContext, AddRelationship, RegisterAgent, RunEvent};
+use domain::command::{
+    AcquireLease, AddContext, AddRelationship, Heartbeat, Progress, RegisterAgent, RunEvent, StartSession,
+    TransferLease,
+};
 use domain::rows::{RelationshipType, Role};
 use serde_json::json;
 use store::Text;
@@ -76,6 +79,50 @@ pub(crate) fn acquire_lease(fields: &mut Fields<'_, '_>) -> AcquireLease {
 /// `PATCH /leases/{id}/renew`
 pub(crate) fn renew_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> Command {
     Command::RenewLease { lease_id, ttl_ms: fields.take("ttl_s", |item| ttl(&item)) }
+}
+
+/// `POST /leases/{id}/transfer`
+pub(crate) fn transfer_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> TransferLease {
+    TransferLease {
+        lease_id,
+        agent_id: fields.required_text("agent_id"),
+        session_id: fields.text("session_id"),
+    }
+}
+
+/// `POST /sessions/start`; how long it may be silent is the server's setting.
+pub(crate) fn start_session(timeout_ms: i64, fields: &mut Fields<'_, '_>) -> StartSession {
+    StartSession {
+        id: fields.take("id", |item| item.new_id()),
+        agent_id: fields.required_text("agent_id"),
+        metadata: fields.take("metadata", |item| item.json_object()),
+        timeout_ms,
+    }
+}
+
+/// `POST /sessions/{id}/heartbeat`
+pub(crate) fn heartbeat(session_id: Text, fields: &mut Fields<'_, '_>) -> Heartbeat {
+    Heartbeat {
+        session_id,
+        leases: fields.take("leases", |item| item.texts()),
+        progress: fields
+            .take("progress", |item| item.list(|item| item.whole(progress_entry).flatten()))
+            .unwrap_or_default(),
+    }
+}
+
+/// `{id, completed}` or `{task_id, items}`; none when it is neither (which is noted).
+fn progress_entry(fields: &mut Fields<'_, '_>) -> Option<Progress> {
+    let (id, completed) = (fields.text("id"), fields.take("completed", |item| item.bool()));
+    let (task_id, items) = (fields.text("task_id"), fields.take("items", |item| item.texts()));
+    match (id, completed, task_id, items) {
+        (Some(item_id), Some(completed), None, None) => Some(Progress::Complete { item_id, completed }),
+        (None, None, Some(task_id), Some(items)) => Some(Progress::Add { task_id, items }),
+        _ => {
+            fields.problem_of_all("expected {id, completed} for an item, or {task_id, items} for new ones");
+            None
+        }
+    }
 }
 
 /// `POST /runs/{id}/events`

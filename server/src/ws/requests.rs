@@ -2,11 +2,13 @@
 
 use super::frame;
 use crate::error::{Code, Error};
+use crate::http::Gone;
 use crate::http::front::Front;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use axum::response::{IntoResponse, Response};
 use store::Text;
+use tokio_util::sync::CancellationToken;
 
 /// Calls of one socket that are under way; the next is read when one of them is answered.
 pub(super) const IN_FLIGHT_MAX: usize = 256;
@@ -51,10 +53,19 @@ pub(super) struct Call {
 }
 
 /// Carries out a call and gives the frame that answers it.
-pub(super) async fn answer(front: &Front, identity: &HeaderMap, call: Call) -> Vec<u8> {
+/// When `gone` is cancelled, what only waits stops waiting.
+pub(super) async fn answer(
+    front: &Front,
+    identity: &HeaderMap,
+    call: Call,
+    gone: CancellationToken,
+) -> Vec<u8> {
     let req = call.req.clone();
     let response = match request(identity, call) {
-        Ok(request) => front.call(&req, request).await,
+        Ok(mut request) => {
+            request.extensions_mut().insert(Gone(gone));
+            front.call(&req, request).await
+        }
         Err(error) => error.into_response(),
     };
     match whole(response).await {

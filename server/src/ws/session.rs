@@ -128,8 +128,9 @@ impl Session {
         // The semaphore is never closed.
         let turn = self.in_flight.clone().acquire_owned().await.map_err(|_| Gone)?;
         let (front, identity, outbox) = (self.front.clone(), self.identity.clone(), self.outbox.clone());
+        let gone = self.ended.clone();
         self.tasks.spawn(async move {
-            let frame = requests::answer(&front, &identity, call).await;
+            let frame = requests::answer(&front, &identity, call, gone).await;
             // Without a socket the answer has nowhere to go; what was done is done.
             let _ = outbox.put(frame).await;
             drop(turn);

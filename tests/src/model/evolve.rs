@@ -13,6 +13,7 @@ fn prefix(kind: &str) -> Option<&'static str> {
         "ProgressItemAdded" | "ProgressItemCompleted" => "progress-",
         "ContextAdded" | "ContextSuperseded" => "context-",
         "AgentRegistered" | "AgentUpdated" => "agent-",
+        "SessionStarted" | "SessionHeartbeat" | "SessionEnded" => "session-",
         "LeaseAcquired" | "LeaseRenewed" | "LeaseReleased" | "LeaseExpired" | "LeaseTransferred" => "lease-",
         "RunStarted" | "RunCompleted" | "RunFailed" | "RunCancelled" | "RunReleased" | "RunExpired" => "run-",
         _ => return None,
@@ -32,6 +33,7 @@ pub(super) fn evolve(world: &mut World, event: &Value) {
         "progress-" => progress(world, kind, key, data, at),
         "context-" => context(world, kind, key, data, at),
         "agent-" => agent(world, kind, key, data, at),
+        "session-" => session(world, kind, key, data, at),
         "lease-" => lease(world, kind, key, data, &at),
         _ => run(world, kind, key, data, at),
     }
@@ -193,6 +195,34 @@ fn agent(world: &mut World, kind: &str, key: &str, data: &Value, at: Value) {
     }
 }
 
+fn session(world: &mut World, kind: &str, key: &str, data: &Value, at: Value) {
+    if kind == "SessionStarted" {
+        let row = json!({
+            "id": key,
+            "agent_id": data["agent_id"],
+            "status": "active",
+            "started_at": at,
+            "ended_at": null,
+            "last_heartbeat_at": at,
+            "metadata": or(data, "metadata", json!({})),
+        });
+        world.put("sessions", key, object(row));
+    } else {
+        world.change("sessions", key, |session| {
+            if kind == "SessionHeartbeat" {
+                session.insert("last_heartbeat_at".into(), at.clone());
+            } else {
+                session.insert("status".into(), "closed".into());
+                session.insert("ended_at".into(), at.clone());
+            }
+        });
+    }
+    if kind != "SessionEnded" {
+        let agent = data["agent_id"].as_str().unwrap_or_default().to_owned();
+        world.change("agents", &agent, |agent| drop(agent.insert("last_seen_at".into(), at)));
+    }
+}
+
 fn lease(world: &mut World, kind: &str, key: &str, data: &Value, at: &Value) {
     if kind == "LeaseAcquired" {
         let row = json!({
@@ -218,6 +248,7 @@ fn lease(world: &mut World, kind: &str, key: &str, data: &Value, at: &Value) {
             if kind == "LeaseTransferred" {
                 lease.insert("agent_id".into(), data["agent_id"].clone());
                 lease.insert("session_id".into(), data["session_id"].clone());
+                lease.insert("fence".into(), data["fence"].clone());
             }
         });
     }

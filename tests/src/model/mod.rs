@@ -77,6 +77,7 @@ pub const TABLES: &[(&str, &[&str])] = &[
     ("progress_items", &["id", "task_id", "content", "completed", "created_at", "completed_at"]),
     ("contexts", &["id", "task_id", "type", "content", "metadata", "superseded_by", "created_at"]),
     ("agents", &["id", "name", "role", "caps", "metadata", "created_at", "last_seen_at"]),
+    ("sessions", &["id", "agent_id", "status", "started_at", "ended_at", "last_heartbeat_at", "metadata"]),
     (
         "leases",
         &[

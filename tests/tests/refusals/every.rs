@@ -64,6 +64,7 @@ impl Route {
             Some("runs") => "$run",
             Some("leases") => "$lease",
             Some("agents") => "a1",
+            Some("sessions") => "$session",
             Some("relationships") => "$relationship",
             Some("progress_items") => "$item",
             _ => "filler",

@@ -133,6 +133,13 @@ fn bodies(route: &Route) -> Vec<&'static str> {
         ("POST", "/contexts") => vec![r#"{"task_id":"t1","type":"note","content":"c" $}"#],
         ("POST", "/progress_items") => vec![r#"{"task_id":"t1","items":["i"],"override":true $}"#],
         ("PATCH", "/progress_items/{id}") => vec![r#"{"completed":true,"override":true $}"#],
+        ("POST", "/sessions/start") => vec![r#"{"agent_id":"a1" $}"#],
+        ("POST", "/sessions/{id}/heartbeat") => vec![
+            r#"{ $}"#,
+            r#"{"progress":[{"id":"$item","completed":true $}]}"#,
+            r#"{"progress":[{"task_id":"t1","items":["i"] $}]}"#,
+        ],
+        ("POST", "/leases/{id}/transfer") => vec![r#"{"agent_id":"a2" $}"#],
         ("POST", "/leases") => vec![r#"{"task_id":"t1","agent_id":"a1" $}"#],
         ("POST", "/runs/{id}/events") => vec![
             r#"{"lease_id":"$lease","events":[{"type":"X"}] $}"#,
@@ -253,9 +260,17 @@ impl Sweep {
         let head = stage.head().await;
         let rows = |client: agentpm_tests::Client| async move {
             let mut rows = Vec::new();
-            for table in
-                ["tasks", "runs", "leases", "agents", "contexts", "progress_items", "relationships", "events"]
-            {
+            for table in [
+                "tasks",
+                "runs",
+                "leases",
+                "sessions",
+                "agents",
+                "contexts",
+                "progress_items",
+                "relationships",
+                "events",
+            ] {
                 let answer = client.query(&format!("SELECT * FROM {table} AS OF POSITION {head}")).await;
                 // What is worked out from the clock differs with it.
                 rows.push(

@@ -14,10 +14,6 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/subscriptions/s/ack", "durable subscriptions"),
     ("POST", "/subscriptions/s/nack", "durable subscriptions"),
     ("POST", "/subscriptions/s/replay_parked", "durable subscriptions"),
-    ("POST", "/sessions/start", "sessions"),
-    ("POST", "/sessions/x/heartbeat", "sessions"),
-    ("POST", "/sessions/x/end", "sessions"),
-    ("POST", "/leases/$lease/transfer", "handing a lease over"),
     ("POST", "/backup", "backups"),
 ];
 

@@ -34,7 +34,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Tasks: `t0`, parent of `t1` (open); `held` (in progress, `$lease`, `$run`); `done` (completed), `gone` (completed
-    /// and archived), `stuck` (blocked by `t1`). An agent `a1`, a progress item `$item`, a relationship `$relationship`.
+    /// and archived), `stuck` (blocked by `t1`). An agent `a1`, a progress item `$item`, a relationship `$relationship`, a session `$session` of `a1` and one that is `over`.
     pub(crate) async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (server, tcp) = agentpm_tests::fixture::small(&dir).await;
@@ -53,12 +53,17 @@ impl Stage {
         }
         tcp.post("/tasks/gone/archive", json!({})).await.data();
         let held = tcp.post("/leases", lease("held")).await.data();
+        let session = json!({ "agent_id": "a1" });
+        let session = tcp.post("/sessions/start", session).await.data()["id"].clone();
+        tcp.post("/sessions/start", json!({ "agent_id": "a1", "id": "over" })).await.data();
+        tcp.post("/sessions/over/end", json!({})).await.data();
         let events: Vec<Value> =
             (0..EVENTS).map(|n| json!({ "type": "Filler", "data": { "n": n } })).collect();
         tcp.post("/append", json!({ "appends": [{ "stream": "filler", "events": events }] })).await.data();
         let one = async |pql: &str| tcp.query(pql).await.texts("id").remove(0);
         let names = vec![
             ("$lease", held["id"].as_str().unwrap().to_owned()),
+            ("$session", session.as_str().unwrap().to_owned()),
             ("$run", one("SELECT id FROM runs WHERE task_id = 'held'").await),
             ("$item", one("SELECT id FROM progress_items WHERE task_id = 't1' LIMIT 1").await),
             ("$relationship", one("SELECT id FROM relationships WHERE type = 'parent_of'").await),

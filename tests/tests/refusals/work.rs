@@ -196,6 +196,66 @@ pub(crate) fn rows() -> Vec<Row> {
             json!({ "task_id": "t1", "type": "note", "content": "c", "supersedes": "none" }),
         )
         .is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/leases/none/transfer", json!({ "agent_id": "a2" })).is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/leases/$lease/transfer", json!({})).invalid(&["/agent_id"]),
+        Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "has blanks" }))
+            .invalid(&["/agent_id"]),
+        Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "a1" }))
+            .invalid(&["/agent_id"])
+            .says("renew"),
+        Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "a2", "session_id": "$session" }))
+            .invalid(&["/session_id"]),
+        Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "a1", "session_id": "none" }))
+            .is(404, "ERR_NOT_FOUND"),
+        // Sessions: there, not over, the agent's own.
+        Row::call("POST", "/sessions/start", json!({})).invalid(&["/agent_id"]),
+        Row::call("POST", "/sessions/start", json!({ "agent_id": "has blanks" })).invalid(&["/agent_id"]),
+        Row::call("POST", "/sessions/start", json!({ "agent_id": "a1", "id": "" })).invalid(&["/id"]),
+        Row::call("POST", "/sessions/start", json!({ "agent_id": "a1", "metadata": [] }))
+            .invalid(&["/metadata"]),
+        Row::call("POST", "/sessions/start", json!({ "agent_id": "a1", "id": "$session" }))
+            .is(409, "ERR_CONFLICT"),
+        Row::call("POST", "/sessions/none/heartbeat", json!({})).is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/sessions/over/heartbeat", json!({}))
+            .is(409, "ERR_INVALID_STATE")
+            .detail("from", json!("closed")),
+        Row::call("POST", "/sessions/$session/heartbeat", json!({ "leases": "all" })).invalid(&["/leases"]),
+        Row::call("POST", "/sessions/$session/heartbeat", json!({ "progress": [{}] }))
+            .invalid(&["/progress/0"]),
+        Row::call(
+            "POST",
+            "/sessions/$session/heartbeat",
+            json!({ "progress": [{ "id": "$item", "completed": true, "task_id": "t1" }] }),
+        )
+        .invalid(&["/progress/0"]),
+        Row::call(
+            "POST",
+            "/sessions/$session/heartbeat",
+            json!({ "progress": [{ "task_id": "t1", "items": [] }] }),
+        )
+        .invalid(&["/progress/0/items"]),
+        Row::call(
+            "POST",
+            "/sessions/$session/heartbeat",
+            json!({ "progress": [{ "id": "none", "completed": true }] }),
+        )
+        .is(404, "ERR_NOT_FOUND"),
+        Row::call(
+            "POST",
+            "/sessions/$session/heartbeat",
+            json!({ "progress": [{ "id": "$item", "completed": true }] }),
+        )
+        .is(423, "ERR_LEASE_REQUIRED"),
+        Row::call("POST", "/sessions/none/end", json!({})).is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/sessions/over/end", json!({})).is(409, "ERR_INVALID_STATE"),
+        Row::call("POST", "/tasks/claim", json!({ "agent_id": "a1", "session_id": "none" }))
+            .is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/tasks/claim", json!({ "agent_id": "a1", "session_id": "over" }))
+            .is(409, "ERR_INVALID_STATE"),
+        Row::call("POST", "/tasks/claim", json!({ "agent_id": "a2", "session_id": "$session" }))
+            .invalid(&["/session_id"]),
+        Row::call("POST", "/leases", json!({ "task_id": "t1", "agent_id": "a1", "session_id": "over" }))
+            .is(409, "ERR_INVALID_STATE"),
         // States: where it is, where it should go, where it can.
         Row::call("POST", "/tasks/t1/transition", json!({ "status": "completed", "override": true }))
             .is(409, "ERR_INVALID_STATE")

@@ -7,6 +7,7 @@ use crate::once::{OnceKey, replay};
 use crate::wire::envelope::answer;
 use crate::wire::outcome::{push_claim, push_claims};
 use crate::wire::work::{ClaimRequest, claim as read_claim};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use domain::command::{Claim, Claimed};
@@ -15,32 +16,30 @@ use query::Params;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Done, Position, StepDone, StepResult, Told};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-/// A waiting claim is tried again when something was committed, but no more often than this: many agents
-/// that wait for work must not keep the writer from those who make it.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
-
-/// A waiting claim is tried again after this long even if nothing was committed: a `not_before` may have
-/// passed.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// Cancelled when the client that asked through a WebSocket has left. Over HTTP the call itself is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Gone(pub(crate) CancellationToken);
 
 /// Set when the bound on examined candidates was reached before the limit of tasks was.
 const STOPPED_EARLY: HeaderName = HeaderName::from_static("agentpm-stopped-early");
 
 /// `POST /tasks/claim`
-pub(super) async fn claim(State(app): State<Shared>, call: Call) -> Answer {
+pub(super) async fn claim(State(app): State<Shared>, gone: Option<Extension<Gone>>, call: Call) -> Answer {
     let request = call.decode(read_claim)?;
     let by = call.by.clone().or_agent(Some(&request.agent_id)).or_session(request.session_id.as_ref());
     let limit = request.limit;
     let wait = Duration::from_millis(request.wait_ms);
+    let gone = gone.map(|Extension(Gone(token))| token).unwrap_or_default();
     let write: Write = Arc::new(move |out, taken| match (limit, &taken.claims[..]) {
         (None | Some(1), [claim]) => push_claim(out, claim),
         (None | Some(1), _) => out.extend_from_slice(b"null"),
         (Some(_), claims) => push_claims(out, claims),
     });
     let claim = prepare(&app, request)?;
-    let taken = match take_or_wait(&app, call.once.as_ref(), &by, claim, &write, wait).await? {
+    let taken = match take_or_wait(&app, call.once.as_ref(), &by, claim, &write, wait, gone).await? {
         Attempt::Taken(taken) => taken,
         Attempt::Kept { answer, again } => return Ok(replay(&answer, again)),
     };
@@ -148,7 +147,7 @@ fn taken(results: &[StepResult<Work>]) -> Taken {
     done.unwrap_or_default()
 }
 
-/// Claims, and while there is nothing to take, waits for something to change.
+/// Claims, and while there is nothing to take, waits for work to come.
 async fn take_or_wait(
     app: &Shared,
     key: Option<&OnceKey>,
@@ -156,20 +155,37 @@ async fn take_or_wait(
     claim: Claim,
     write: &Write,
     wait: Duration,
+    gone: CancellationToken,
 ) -> Result<Attempt, Error> {
-    let deadline = Instant::now() + wait;
-    let mut heads = app.store().watch();
+    if wait.is_zero() {
+        return take(app, key, by, claim, write).await;
+    }
+    let late = sleep(wait);
+    tokio::pin!(late);
+    let ticket = app.waiting.enter(app, &claim.agent_id)?;
     loop {
-        heads.borrow_and_update();
+        let begun = ticket.begin();
         let taken = match take(app, key, by, claim.clone(), write).await? {
-            Attempt::Taken(taken) if taken.claims.is_empty() && Instant::now() < deadline => taken,
-            attempt => return Ok(attempt),
+            Attempt::Taken(taken) if taken.claims.is_empty() => taken,
+            Attempt::Taken(taken) => {
+                ticket.took(taken.claims.iter().map(|claim| &claim.task.task.id));
+                return Ok(Attempt::Taken(taken));
+            }
+            kept @ Attempt::Kept { .. } => return Ok(kept),
         };
-        let pause = RETRY_PAUSE.min(deadline.saturating_duration_since(Instant::now()));
-        let until = RETRY_AFTER.min(deadline.saturating_duration_since(Instant::now()));
+        ticket.in_vain(begun);
         tokio::select! {
+            biased;
             () = app.stop.cancelled() => return Ok(Attempt::Taken(taken)),
-            _ = async { sleep(pause).await; timeout(until.saturating_sub(pause), heads.changed()).await } => {}
+            () = gone.cancelled() => return Ok(Attempt::Taken(taken)),
+            () = ticket.woken() => {}
+            () = &mut late => {
+                // A predicate may have come to hold by time alone, which nobody is told of.
+                return match claim.filter {
+                    Some(_) => take(app, key, by, claim, write).await,
+                    None => Ok(Attempt::Taken(taken)),
+                };
+            }
         }
     }
 }

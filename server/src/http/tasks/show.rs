@@ -10,12 +10,13 @@ use crate::wire::rows::{Columns, push_row, push_task};
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use domain::command::TaskView;
-use domain::rows::{Context, ContextType, ProgressItem, RelationshipType, Run};
+use domain::rows::{Context, ContextType, ProgressItem, RelationshipType, Run, Session};
 use query::Pinned;
 use query::tables::{RowFields, TaskFields, tasks};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Direction, Event, Position, ReadError};
+use store::{Direction, Event, Position, ReadError, Text};
 
 /// Events that `recent_events` shows.
 const RECENT_EVENTS: usize = 20;
@@ -175,13 +176,24 @@ fn push_include(out: &mut Vec<u8>, include: Include, pinned: &Pinned, view: &Tas
             leases.sort_by_key(|lease| lease.fence);
             push_list(out, leases, |out, row| push_row(out, &RowFields::Lease(&row)));
         }
-        // Nothing makes sessions yet, so no task has any.
-        Include::Sessions => out.extend_from_slice(b"[]"),
+        Include::Sessions => {
+            push_list(out, sessions(pinned, id), |out, row| push_row(out, &RowFields::Session(&row)));
+        }
         Include::Runs => {
             push_list(out, runs(pinned, id), |out, row| push_row(out, &RowFields::Run(&row)));
         }
         Include::RecentEvents => push_list(out, recent, |out, event| query::json::event(event, out)),
     }
+}
+
+/// The sessions in which the task was worked on, oldest first.
+fn sessions(pinned: &Pinned, task: &str) -> Vec<Arc<Session>> {
+    let leases = pinned.leases_of(task).into_iter().filter_map(|lease| lease.session_id.clone());
+    let runs = pinned.runs_of(task).into_iter().filter_map(|run| run.session_id.clone());
+    let ids: BTreeSet<Text> = leases.chain(runs).collect();
+    let mut sessions: Vec<_> = ids.iter().filter_map(|id| pinned.session(id)).collect();
+    sessions.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+    sessions
 }
 
 /// A task's contexts, oldest first.

@@ -46,7 +46,7 @@ pub(super) fn operations() -> Vec<Operation> {
 
 async fn run(State(app): State<Shared>, call: Call) -> Answer {
     let BatchRequest { atomic, ops } = call.decode(batch)?;
-    let (mut refs, mut steps, mut malformed) = (Reader::default(), Vec::new(), Vec::new());
+    let (mut refs, mut steps, mut malformed) = (Reader::new(app.session_timeout_ms), Vec::new(), Vec::new());
     let mut leased = FxHashMap::default();
     for (index, op) in ops.iter().enumerate() {
         let seed = clock::fresh_id();

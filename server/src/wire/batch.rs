@@ -7,7 +7,7 @@ use super::shape;
 use super::task;
 use super::work::{
     acquire_lease, add_context, add_progress, add_relationship, complete_progress, register_agent,
-    renew_lease,
+    renew_lease, start_session,
 };
 use crate::context::Provenance;
 use crate::error::Error;
@@ -43,6 +43,8 @@ pub(crate) enum Op {
     RenewLease,
     ReleaseLease,
     RegisterAgent,
+    StartSession,
+    EndSession,
     Append,
 }
 
@@ -66,6 +68,8 @@ impl Op {
         Self::RenewLease,
         Self::ReleaseLease,
         Self::RegisterAgent,
+        Self::StartSession,
+        Self::EndSession,
         Self::Append,
     ];
 
@@ -88,6 +92,8 @@ impl Op {
             Self::RenewLease => "renew_lease",
             Self::ReleaseLease => "release_lease",
             Self::RegisterAgent => "register_agent",
+            Self::StartSession => "start_session",
+            Self::EndSession => "end_session",
             Self::Append => "append",
         }
     }
@@ -102,6 +108,7 @@ impl Op {
                 | Self::AddContext
                 | Self::AcquireLease
                 | Self::RegisterAgent
+                | Self::StartSession
         )
     }
 }
@@ -172,9 +179,10 @@ fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
 }
 
 /// Operations as they are read, in their order: each may name what those before it make.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reader {
     refs: Arc<BTreeMap<Text, Text>>,
+    session_timeout_ms: i64,
 }
 
 /// What the data of each operation is, for the published schema.
@@ -190,6 +198,11 @@ fn of_each_op() -> Value {
 }
 
 impl Reader {
+    /// A reader that knows no names yet; sessions it reads may be silent for so long.
+    pub(crate) fn new(session_timeout_ms: i64) -> Self {
+        Self { refs: Arc::default(), session_timeout_ms }
+    }
+
     /// Reads an operation that makes its ids from `seed`.
     ///
     /// # Errors
@@ -203,7 +216,7 @@ impl Reader {
         let OpRequest { op, data, name } = request;
         let problems = Problems::with_refs(Arc::clone(&self.refs));
         let step = Fields::root(data.get(), &problems).and_then(|mut fields| {
-            let step = read(*op, &mut fields, by);
+            let step = read(*op, &mut fields, by, self.session_timeout_ms);
             fields.finish();
             step
         });
@@ -218,6 +231,7 @@ impl Reader {
             let made = match &step {
                 Step::Command(Command::CreateTask(command)) => command.id.clone(),
                 Step::Command(Command::RegisterAgent(command)) => command.id.clone(),
+                Step::Command(Command::StartSession(command)) => command.id.clone(),
                 _ => None,
             };
             // The first id that a command makes is its seed.
@@ -238,7 +252,7 @@ fn path_id(fields: &mut Fields<'_, '_>, other: &'static str) -> Text {
     }
 }
 
-fn read(op: Op, fields: &mut Fields<'_, '_>, by: &Provenance) -> Option<Step> {
+fn read(op: Op, fields: &mut Fields<'_, '_>, by: &Provenance, session_timeout_ms: i64) -> Option<Step> {
     if op == Op::Append {
         let (append, condition): (Append, Option<ConditionRequest>) = (append(fields, by), condition(fields));
         return Some(Step::Append(append, condition));
@@ -264,6 +278,8 @@ fn read(op: Op, fields: &mut Fields<'_, '_>, by: &Provenance) -> Option<Step> {
         Op::RenewLease => renew_lease(path_id(fields, "lease_id"), fields),
         Op::ReleaseLease => Command::ReleaseLease { lease_id: path_id(fields, "lease_id") },
         Op::RegisterAgent => Command::RegisterAgent(register_agent(fields)),
+        Op::StartSession => Command::StartSession(start_session(session_timeout_ms, fields)),
+        Op::EndSession => Command::EndSession { session_id: path_id(fields, "session_id") },
         Op::Append => return None,
     };
     Some(Step::Command(command))

@@ -1,0 +1,253 @@
+//! Sessions, leases that are handed over, and claims that wait, against a real server.
+
+use agentpm_tests::{Client, Options, Server, time, wait};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What should happen at once has happened within it, on a busy machine too.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A server whose sessions may be silent for so long.
+fn server(dir: &tempfile::TempDir, timeout_s: u32) -> Server {
+    let environment = vec![("AGENTPM_SESSION_TIMEOUT_S".to_owned(), timeout_s.to_string())];
+    Server::start_with(dir.path(), Options { environment, ..Options::default() })
+}
+
+async fn start(client: &Client, id: &str, agent: &str) -> Value {
+    client.post("/sessions/start", json!({ "id": id, "agent_id": agent })).await.data()
+}
+
+async fn task(client: &Client, id: &str) {
+    client.post("/tasks", json!({ "id": id, "title": id })).await.data();
+}
+
+/// A claim in a session; the lease.
+async fn claim(client: &Client, agent: &str, session: &str) -> Value {
+    let body = json!({ "agent_id": agent, "session_id": session });
+    client.post("/tasks/claim", body).await.data()["lease"].clone()
+}
+
+async fn status(client: &Client, task: &str) -> String {
+    client.get(&format!("/tasks/{task}")).await.data()["status"].as_str().unwrap().to_owned()
+}
+
+/// How long after the session's last sign of life it ended, in the log, in seconds; and its reason.
+async fn ended_after(client: &Client, session: &str) -> (f64, String) {
+    let events = client.events().await;
+    let of = |kind: &str| {
+        let mut of = events
+            .iter()
+            .filter(|event| event["type"] == kind && event["stream"] == format!("session-{session}"));
+        of.next_back().cloned()
+    };
+    let ended = of("SessionEnded").expect("it has ended");
+    let heard = of("SessionHeartbeat").or_else(|| of("SessionStarted")).expect("it began");
+    let at = |event: &Value| time::micros(event["time"].as_str().unwrap());
+    ((at(&ended) - at(&heard)) as f64 / 1e6, ended["data"]["reason"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_session_is_lost_within_a_second_and_its_work_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 2);
+    let client = server.client();
+    start(&client, "s", "bob").await;
+    task(&client, "t").await;
+    let lease = claim(&client, "bob", "s").await;
+    // Whoever waits for work has it as soon as the session is lost; the lease would have held for ten minutes.
+    let next = client.post("/tasks/claim", json!({ "agent_id": "eve", "wait_ms": 20_000 })).await.data();
+    assert_eq!((&next["task"]["id"], &next["lease"]["fence"]), (&json!("t"), &json!(2)));
+    let (after, reason) = ended_after(&client, "s").await;
+    assert!((2.0..3.0).contains(&after), "lost {after} s after its last sign of life");
+    assert_eq!(reason, "lost");
+    // All of it in one commit.
+    let events = client.events().await;
+    let at = events.iter().position(|event| event["type"] == "SessionEnded").unwrap();
+    let kinds: Vec<_> = events[at..at + 4].iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["SessionEnded", "RunReleased", "LeaseReleased", "TaskStatusChanged"]);
+    let refused = client.post("/tasks/t/complete", json!({ "lease_id": lease["id"] })).await;
+    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+    let refused = client.post("/sessions/s/heartbeat", json!({})).await;
+    assert_eq!((refused.status, refused.code()), (409, "ERR_INVALID_STATE"));
+    let row = client.query("SELECT * FROM sessions").await;
+    assert_eq!(row.column("status"), ["closed"]);
+    let was = client.query("SELECT status FROM sessions HISTORY").await;
+    assert!(was.column("status").contains(&json!("active")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_holds_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = server(&dir, 3);
+    let client = before.client();
+    start(&client, "s", "bob").await;
+    task(&client, "t").await;
+    claim(&client, "bob", "s").await;
+    let after = before.restart();
+    let client = after.client();
+    assert_eq!(status(&client, "t").await, "in_progress");
+    wait::until("the session is lost", LIMIT, || async {
+        (status(&client, "t").await == "open").then_some(())
+    })
+    .await;
+    let (after, reason) = ended_after(&client, "s").await;
+    assert!(after >= 3.0 && reason == "lost", "{after} {reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_and_writes_keep_a_session_and_its_leases() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 2);
+    let client = server.client();
+    client.post("/agents/register", json!({ "id": "bob", "name": "Bob" })).await.data();
+    start(&client, "s", "bob").await;
+    task(&client, "t").await;
+    let body = json!({ "agent_id": "bob", "session_id": "s", "lease_s": 3 });
+    let lease = client.post("/tasks/claim", body).await.data()["lease"].clone();
+    // Twice as long as either would last by itself: now a heartbeat, now a write under the lease that names no session.
+    let (began, beats) = (Instant::now(), AtomicU64::new(0));
+    wait::until("it was kept alive for so long", LIMIT, || async {
+        let n = beats.fetch_add(1, Ordering::Relaxed);
+        if n % 2 == 0 {
+            let told = client.post("/sessions/s/heartbeat", json!({})).await.data();
+            assert_eq!(
+                (&told["directive"], &told["session"]["status"]),
+                (&json!("continue"), &json!("active"))
+            );
+            assert_eq!(told["leases"][0]["task_id"], "t");
+            assert!(told["leases"][0]["expires_at"].as_str() >= lease["expires_at"].as_str());
+        } else {
+            let body = json!({ "priority": n % 5, "lease_id": lease["id"] });
+            client.patch("/tasks/t", body).await.data();
+        }
+        (began.elapsed() > Duration::from_secs(6)).then_some(())
+    })
+    .await;
+    assert_eq!(status(&client, "t").await, "in_progress");
+    let seen = client.get("/agents/bob").await.data()["last_seen_at"].clone();
+    let heard = client.query("SELECT last_heartbeat_at FROM sessions").await.column("last_heartbeat_at");
+    assert!(seen.as_str() >= heard[0].as_str(), "{seen} {heard:?}");
+    let shown = client.get("/tasks/t?include=sessions,leases").await.data();
+    assert_eq!(shown["sessions"][0]["id"], "s");
+    client.post("/sessions/s/end", json!({})).await.data();
+    assert_eq!(status(&client, "t").await, "open");
+    assert_eq!(ended_after(&client, "s").await.1, "ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heartbeat_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    start(&client, "s", "bob").await;
+    for id in ["a", "b", "c"] {
+        task(&client, id).await;
+    }
+    let mut leases = Vec::new();
+    for _ in 0..3 {
+        leases.push(claim(&client, "bob", "s").await["id"].clone());
+    }
+    task(&client, "x").await;
+    let edge = json!({ "from_task_id": "x", "to_task_id": "b", "type": "blocks" });
+    client.post("/relationships", edge).await.data();
+    client.post("/tasks/c/transition", json!({ "status": "cancelled", "override": true })).await.data();
+    let told = client.post("/sessions/s/heartbeat", json!({ "leases": leases })).await.data();
+    assert_eq!(told["directive"], "cancel", "the worst");
+    let directive = |task: &str| {
+        let of = |told: &&Value| told["task_id"] == task;
+        told["leases"].as_array().unwrap().iter().find(of).unwrap()["directive"].clone()
+    };
+    assert_eq!(["a", "b", "c"].map(directive), ["continue", "pause", "cancel"]);
+    let told = client.post("/sessions/s/heartbeat", json!({})).await.data();
+    assert_eq!((&told["directive"], told["leases"].as_array().unwrap().len()), (&json!("pause"), 2));
+    let progress = json!({ "progress": [{ "task_id": "a", "items": ["first"] }] });
+    client.post("/sessions/s/heartbeat", progress).await.data();
+    let items = client.query("SELECT id FROM progress_items WHERE task_id = 'a'").await;
+    let done = json!({ "progress": [{ "id": items.column("id")[0], "completed": true }] });
+    client.post("/sessions/s/heartbeat", done).await.data();
+    assert_eq!(client.query("SELECT completed FROM progress_items").await.column("completed"), [true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_handed_a_lease_over_has_it_no_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    start(&client, "s1", "bob").await;
+    start(&client, "s2", "eve").await;
+    task(&client, "t").await;
+    let lease = claim(&client, "bob", "s1").await;
+    let id = lease["id"].as_str().unwrap();
+    let transfer = format!("/leases/{id}/transfer");
+    let handed = client.post(&transfer, json!({ "agent_id": "eve", "session_id": "s2" })).await.data();
+    assert_eq!(
+        (&handed["id"], &handed["fence"], &handed["agent_id"], &handed["session_id"]),
+        (&lease["id"], &json!(2), &json!("eve"), &json!("s2"))
+    );
+    let shown = client.get("/tasks/t?include=runs").await.data();
+    assert_eq!((&shown["owner_agent_id"], &shown["status"]), (&json!("eve"), &json!("in_progress")));
+    let runs: Vec<_> = shown["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| {
+            (run["agent_id"].as_str().unwrap(), run["status"].as_str().unwrap(), run["attempt"].clone())
+        })
+        .collect();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.contains(&("bob", "released", json!(1))) && runs.contains(&("eve", "running", json!(1))));
+    let as_agent = async |agent: &str, body: Value| {
+        let request = client.request("POST", "/tasks/t/complete").header("agentpm-agent", agent);
+        client.send(request.json(&body)).await
+    };
+    let refused = as_agent("bob", json!({ "lease_id": id })).await;
+    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+    assert_eq!(refused.error()["details"]["holder"], "eve");
+    let refused = as_agent("eve", json!({ "lease_id": id, "fence": 1 })).await;
+    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+    // The former session takes nothing of it along.
+    client.post("/sessions/s1/end", json!({})).await.data();
+    as_agent("eve", json!({ "lease_id": id, "fence": 2 })).await.data();
+    assert_eq!(status(&client, "t").await, "completed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_wait_over_http_and_in_a_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    let mut socket = server.connect().await;
+    let body = json!({ "agent_id": "bob", "wait_ms": 30_000 });
+    socket
+        .send(json!({ "op": "request", "req": "r", "method": "POST", "path": "/tasks/claim", "body": body }))
+        .await;
+    // The answer to a ping tells that the call before it was taken.
+    socket.send(json!({ "op": "ping" })).await;
+    socket.expect("pong").await;
+    task(&client, "t").await;
+    let began = Instant::now();
+    let answer = socket.expect("response").await;
+    assert_eq!(answer["body"]["data"]["task"]["id"], "t");
+    assert!(began.elapsed() < LIMIT);
+    // Nothing comes: the wait ends.
+    let none = client.post("/tasks/claim", json!({ "agent_id": "bob", "wait_ms": 300 })).await;
+    assert_eq!(none.data(), Value::Null);
+    let refused = client.post("/tasks/claim", json!({ "agent_id": "bob", "wait_ms": 30_001 })).await;
+    assert_eq!(refused.error()["details"][0]["pointer"], "/wait_ms");
+    // Who waits does not hold up the server's end.
+    let waiting = client.clone();
+    let claim = tokio::spawn(async move {
+        let body = json!({ "agent_id": "bob", "wait_ms": 30_000 });
+        waiting.post("/tasks/claim", body).await.data()
+    });
+    client.get("/healthz").await;
+    let mut server = server;
+    let began = Instant::now();
+    assert!(server.stop().success());
+    assert!(began.elapsed() < LIMIT);
+    // It was answered, or had not been taken yet.
+    if let Ok(data) = claim.await {
+        assert_eq!(data, Value::Null);
+    }
+}

@@ -33,6 +33,15 @@ pub(super) fn operations() -> Vec<Operation> {
         .example(json!({ "ttl_s": 900 }))
         .gives("Lease")
         .changes_work(),
+        Operation::post(
+            "/leases/{id}/transfer",
+            "transfer_lease",
+            "Hand a task over to another agent.",
+            |fields| transfer_lease(Text::default(), fields),
+        )
+        .example(json!({ "agent_id": "eve" }))
+        .gives("Lease")
+        .changes_work(),
         Operation::delete("/leases/{id}", "release_lease", "Give a task back.").gives("Lease").changes_work(),
     ]
 }

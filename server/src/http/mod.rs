@@ -62,6 +62,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         contexts::operations(),
         progress_items::operations(),
         leases::operations(),
+        sessions::operations(),
         import::operations(),
         batch::operations(),
         sync::operations(),

@@ -3,6 +3,7 @@
 use super::carry::carry_out;
 use super::{Answer, Call};
 use crate::app::Shared;
+use crate::schema::Operation;
 use crate::wire::envelope::answer;
 use crate::wire::outcome::push_outcome;
 use crate::wire::work::{heartbeat as read_heartbeat, start_session};
@@ -10,6 +11,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use domain::{Command, Outcome};
+use serde_json::json;
 use store::Text;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -17,6 +19,34 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/sessions/start", post(start))
         .route("/sessions/{id}/heartbeat", post(heartbeat))
         .route("/sessions/{id}/end", post(end))
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post("/sessions/start", "start_session", "Say that an agent is there.", |fields| {
+            start_session(0, fields)
+        })
+        .example(json!({ "agent_id": "ada" }))
+        .gives("Session")
+        .changes_work(),
+        Operation::post(
+            "/sessions/{id}/heartbeat",
+            "heartbeat",
+            "Say that a session is alive, and hear what to do.",
+            |fields| read_heartbeat(Text::default(), fields),
+        )
+        .example(json!({ "progress": [{ "task_id": "t1", "items": ["the parser stands"] }] }))
+        .gives("Heartbeat")
+        .changes_work(),
+        Operation::post(
+            "/sessions/{id}/end",
+            "end_session",
+            "End a session and give back what it holds.",
+            |_| (),
+        )
+        .gives("Session")
+        .changes_work(),
+    ]
 }
 
 async fn start(State(app): State<Shared>, call: Call) -> Answer {

@@ -45,6 +45,7 @@ pub(super) fn types() -> Vec<Type> {
             "What to know of a task, within a budget of tokens; empty columns are left out.",
             brief(),
         ),
+        answer("Heartbeat", "How a session and its leases stand, and what to do.", heartbeat()),
         answer("BatchResults", "What came of each operation, in their order.", batch_results()),
         answer("Pushed", "What became of each event, in their order.", pushed()),
         answer("Claim", "A task that was taken, with its lease and what is known of it.", claim()),
@@ -128,7 +129,7 @@ fn task_whole() -> Value {
         ("blocked_by?", tasks()),
         ("blocking?", tasks()),
         ("leases?", list(refer("Lease"))),
-        ("sessions?", list(own())),
+        ("sessions?", list(refer("Session"))),
         ("runs?", list(refer("Run"))),
         ("files?", contexts()),
         ("recent_events?", list(refer("Event"))),
@@ -145,6 +146,7 @@ fn batch_results() -> Value {
         "ProgressItem",
         "Context",
         "Lease",
+        "Session",
         "Agent",
         "Appended",
     ];
@@ -170,6 +172,23 @@ fn pushed() -> Value {
         ("duplicate", count()),
         ("rejected", count()),
         ("heard", heard),
+    ])
+}
+
+fn heartbeat() -> Value {
+    let directive = || words(["continue", "pause", "cancel"]);
+    object([
+        ("directive", directive()),
+        ("session", refer("Session")),
+        (
+            "leases",
+            list(object([
+                ("id", text()),
+                ("task_id", nullable(text())),
+                ("expires_at", nullable(time())),
+                ("directive", directive()),
+            ])),
+        ),
     ])
 }
 

@@ -48,6 +48,7 @@ const TABLES: &[(&str, &str, &[&str])] = &[
     ("progress_items", "ProgressItem", &["completed_at"]),
     ("contexts", "Context", &["superseded_by"]),
     ("agents", "Agent", &[]),
+    ("sessions", "Session", &["ended_at"]),
     ("leases", "Lease", &["session_id"]),
     ("conflicts", "Conflict", &[]),
     ("schema_migrations", "SchemaMigration", &["applied_at"]),

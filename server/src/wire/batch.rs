@@ -188,7 +188,7 @@ pub(crate) struct Reader {
 /// What the data of each operation is, for the published schema.
 fn of_each_op() -> Value {
     let each = Op::ALL.iter().map(|op| {
-        let data = shape::body(|fields| read(*op, fields, &Provenance::default()));
+        let data = shape::body(|fields| read(*op, fields, &Provenance::default(), 0));
         json!({
             "if": { "properties": { "op": { "const": op.as_str() } } },
             "then": { "properties": { "data": data } },

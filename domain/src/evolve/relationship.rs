@@ -54,14 +54,12 @@ impl Work {
     /// out, which ones a function of all of them (see [`Work::ring`]).
     pub(super) fn relationship_is(&mut self, id: &str, after: Option<Relationship>, fold: &mut Fold<'_>) {
         let mut change = Change::default();
-        // Commands make no cycles, and see those that are left out: only a merge has to look, and what goes
-        // while others wait for their place.
-        let looks = fold.merged || !self.left_out.is_empty();
         if let Some(before) = self.known_relationship(id).cloned() {
             if after.as_ref() == Some(&before) {
                 return;
             }
-            let ring = if looks { self.ring(&before) } else { None };
+            // One that goes makes room for others only while some are left out.
+            let ring = if self.left_out.is_empty() { None } else { self.ring(&before) };
             self.take_out(id, &mut change);
             if let Some(ring) = ring {
                 fold.settles_blocked = true;
@@ -75,7 +73,9 @@ impl Work {
             after.to_task_id = self.at(to).id.clone();
             let version = fold.version(after);
             let kind = version.row.kind;
-            let ring = if looks { self.ring(&version.row) } else { None };
+            // Commands make no cycles among what they know; a task may be made here whose relationships a merge
+            // brought before it.
+            let ring = self.ring(&version.row);
             self.put_in(version, &mut change);
             if let Some(ring) = ring {
                 fold.settles_blocked = true;

@@ -189,7 +189,9 @@ impl Work {
     /// shows it as blocked or open.
     pub(crate) fn blockers_changed(&mut self, node: NodeId, fold: &mut Fold<'_>) {
         let count = self.at(node).graph.blocked_by_count;
-        let Some(before) = self.at(node).task.clone() else { return };
+        let Some(before) = self.at(node).task.clone().filter(|before| before.row.blocked_by_rule) else {
+            return;
+        };
         let mut task = Task::clone(&before.row);
         show_blocked(&mut task, count);
         if task.status == before.row.status {

@@ -206,7 +206,9 @@ impl Work {
                 exists.then_some(Row::TaskGraph(graph)),
             );
             self.place(id);
-            if blocked && fold.settles_blocked {
+            // Commands open by events of their own. They block so too, but for a task that a merge brought with
+            // blockers nobody here knew: one of those is made.
+            if blocked && (fold.settles_blocked || self.at(id).graph.blocked_by_count > 0) {
                 self.blockers_changed(id, fold);
             }
         }

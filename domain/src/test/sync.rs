@@ -1,7 +1,10 @@
 //! Several nodes that work apart and hear from each other: whatever order events come in, the tables are equal.
 
 use super::properties::{Step, assert_tables_follow, step};
-use super::world::{World, acquire, by_override, claim, complete, link, note, task, task_after, to};
+use super::world::{
+    World, acquire, by_override, claim, complete, link, new_task, note, task, task_after, to,
+};
+use crate::command::CreateTask;
 use crate::merge::{self, Incoming};
 use crate::rows::{Agent, RelationshipType, Row, Table, Task, TaskStatus};
 use crate::{Command, Work};
@@ -168,7 +171,7 @@ fn deeds(nodes: usize) -> impl Strategy<Value = Vec<Do>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn any_order_gives_equal_tables(
@@ -281,6 +284,37 @@ fn a_task_whose_blocker_ended_elsewhere_is_not_stuck() {
     assert_equal(&nodes.worlds);
     assert_eq!(nodes.worlds[0].graph("c").blocked_by_count, 1);
     assert_eq!(nodes.worlds[0].claimed_ids("bob", 9), ["b"], "c is not offered");
+}
+
+/// Node 0 hears of these events of node 1 alone.
+fn hear(nodes: &mut Nodes, wanted: impl Fn(&Event) -> bool) {
+    let events: Vec<Event> = nodes.worlds[1].log.iter().filter(|event| wanted(event)).cloned().collect();
+    push(&mut nodes.worlds[0], id_of(1), &events);
+}
+
+#[test]
+fn a_task_that_is_made_after_its_relationships_came_blocks_at_once() {
+    let mut nodes = Nodes::new(2, 1);
+    nodes.worlds[1].ok(task("a"));
+    nodes.worlds[1].ok(task_after("b", &["a"]));
+    hear(&mut nodes, |event| &*event.stream != "task-a");
+    assert_eq!(nodes.worlds[0].task("b").status, TaskStatus::Open, "nobody here knows what blocks it");
+    nodes.worlds[0].ok(task("a"));
+    assert_eq!(nodes.worlds[0].task("b").status, TaskStatus::Blocked);
+    nodes.settle();
+    assert_equal(&nodes.worlds);
+}
+
+#[test]
+fn a_task_that_is_made_into_a_ring_is_left_out_of_it() {
+    let mut nodes = Nodes::new(2, 1);
+    nodes.worlds[1].ok(task("a"));
+    nodes.worlds[1].ok(task_after("b", &["a"]));
+    hear(&mut nodes, |event| &*event.stream != "task-b");
+    nodes.worlds[0].ok(Command::CreateTask(CreateTask { blocks: vec!["a".into()], ..new_task("b") }));
+    assert_eq!(conflicts(&nodes.worlds[0]).len(), 1);
+    nodes.settle();
+    assert_equal(&nodes.worlds);
 }
 
 #[test]

@@ -218,6 +218,7 @@ pub(super) fn close(draft: &mut Draft<'_>, session: &Session, over: Over) -> usi
         let ended = run::end_lease(draft, lease, End::Released { note: note.clone() });
         if let Ok(task) = draft.task(&lease.task_id)
             && task.status == TaskStatus::InProgress
+            && !task.elsewhere
         {
             status::give_back(draft, &task, task.not_before, note, &ended);
         }

@@ -169,7 +169,6 @@ fn work(executor: &Agent<'_>, plan: &Plan) {
 }
 
 #[test]
-#[ignore = "the story has sessions; the server has not, yet"]
 fn plan_execute_report_review() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());

@@ -163,7 +163,6 @@ async fn work(executor: &Agent, whole: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the story has sessions; the server has not, yet"]
 async fn plan_execute_report_review() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());

@@ -43,7 +43,6 @@ fn stage(server: &Server, n: usize) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-#[ignore = "the text has sessions and transfers; the server has not, yet"]
 fn every_command_of_it_works() {
     let (_dir, server) = server();
     for id in ["ada", "bob"] {

@@ -36,7 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
             |fields| read_heartbeat(Text::default(), fields),
         )
         .example(json!({ "progress": [{ "task_id": "t1", "items": ["the parser stands"] }] }))
-        .gives("Heartbeat")
+        .gives("Directives")
         .changes_work(),
         Operation::post(
             "/sessions/{id}/end",

@@ -45,7 +45,7 @@ pub(super) fn types() -> Vec<Type> {
             "What to know of a task, within a budget of tokens; empty columns are left out.",
             brief(),
         ),
-        answer("Heartbeat", "How a session and its leases stand, and what to do.", heartbeat()),
+        answer("Directives", "How a session and its leases stand, and what to do.", heartbeat()),
         answer("BatchResults", "What came of each operation, in their order.", batch_results()),
         answer("Pushed", "What became of each event, in their order.", pushed()),
         answer("Claim", "A task that was taken, with its lease and what is known of it.", claim()),

@@ -32,11 +32,14 @@ pub(crate) fn after(
     }
 }
 
+/// A relationship as it stood: holding, or left out.
+type Before = (Option<Version<Arc<Relationship>>>, Option<Version<Arc<Conflict>>>);
+
 /// What one event does to relationships: which of them it touched, and what that does to tasks.
 #[derive(Default)]
 struct Change {
-    /// As they stood before: holding, or left out.
-    before: BTreeMap<Text, (Option<Version<Arc<Relationship>>>, Option<Version<Arc<Conflict>>>)>,
+    /// As they stood before.
+    before: BTreeMap<Text, Before>,
     /// Tasks that may have another parent.
     children: BTreeSet<NodeId>,
     ripple: Ripple,

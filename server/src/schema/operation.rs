@@ -255,6 +255,10 @@ impl Operation {
         let query = self.query.iter().map(|Parameter { name, is_required, schema }| {
             let mut parameter =
                 json!({ "name": name, "in": "query", "required": is_required, "schema": schema });
+            if !is_required {
+                // As if it were not there.
+                parameter["allowEmptyValue"] = true.into();
+            }
             if schema["type"] == "array" {
                 parameter["style"] = "form".into();
                 parameter["explode"] = false.into();

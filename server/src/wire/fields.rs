@@ -355,7 +355,7 @@ impl<'a, 'p> Item<'a, 'p> {
 
     /// The id of something there is. In a batch `$name` is the id that the operation of that `ref` makes.
     pub(crate) fn id(&self) -> Option<Text> {
-        let id = self.some_text()?;
+        let id = self.text()?;
         let (Some(refs), Some(name)) = (&self.problems.refs, id.strip_prefix('$')) else { return Some(id) };
         refs.get(name).cloned().or_else(|| {
             let known = nearest(name, refs.keys().map(|name| &**name));

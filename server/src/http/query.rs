@@ -36,7 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .or_streams(NDJSON)
             .or_streams("text/csv")
             .or_streams("application/vnd.apache.arrow.stream")
-            .fails(&[Code::Pql, Code::NotFound]),
+            .fails(&[Code::Pql, Code::NotFound, Code::InvalidState]),
     ]
 }
 

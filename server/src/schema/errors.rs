@@ -92,6 +92,7 @@ fn details(code: Code) -> Value {
             described("What differs; which members there are depends on what it is.", conflict())
         }
         Code::InvalidState => object([
+            ("id?", described("The session, when it is one that is closed.", text())),
             ("from", text()),
             ("to", text()),
             ("allowed", described("Where it can go now.", list(text()))),

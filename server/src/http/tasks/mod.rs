@@ -57,7 +57,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "description": "With `limit`, what was taken; without, one task, or null when there is none.",
                 "anyOf": [refer("Claim"), refer("Claims"), { "type": "null" }],
             }))
-            .fails(&[Code::Pql, Code::NotFound]),
+            .fails(&[Code::Pql, Code::NotFound, Code::InvalidState]),
         Operation::get("/tasks/{id}", "get_task", "One task, with what is around it.")
             .query(show::parameters)
             .gives("TaskWhole")

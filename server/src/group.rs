@@ -13,6 +13,7 @@ use store::{Append, Context, EventId, ExecuteError, Group, GroupError, Once, Ste
 
 /// One of them.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are commands")]
 pub(crate) enum Step {
     /// A command of the work model.
     Command(Command),

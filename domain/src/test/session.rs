@@ -354,7 +354,8 @@ fn a_lease_goes_into_the_session_of_its_new_holder() {
 fn an_override_is_recorded_for_every_command_that_takes_one() {
     use super::world::{by_override, changes, fail, release, to};
     use crate::rows::FailureClass;
-    let commands: [(&str, fn() -> Command); 7] = [
+    type Make = fn() -> Command;
+    let commands: [(&str, Make); 7] = [
         ("update_task", || {
             Command::UpdateTask(UpdateTask { title: Some("b".into()), ..changes("a", by_override()) })
         }),

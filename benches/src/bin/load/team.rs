@@ -78,7 +78,7 @@ impl Worker {
         {
             turn += 1;
             let agent = (self.number + turn * AT_ONCE) % self.size.agents;
-            let dies = (self.number + turn) % ONE_IN_DIES == 0;
+            let dies = (self.number + turn).is_multiple_of(ONE_IN_DIES);
             self.turn(&format!("{}-agent-{agent}", self.plan), dies).await?;
         }
         Ok(self.costs)

@@ -12,6 +12,7 @@ mod guard;
 mod lease;
 mod progress;
 mod relationship;
+pub(crate) mod rules;
 mod run;
 mod session;
 mod status;

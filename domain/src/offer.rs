@@ -2,7 +2,8 @@
 //! go by these, and tests hold the index to them.
 
 use crate::TextSet;
-use crate::rows::{Agent, Task, TaskGraph, TaskStatus};
+use crate::decide::rules::{Stand, Step};
+use crate::rows::{Agent, Task, TaskGraph};
 use crate::score::order_key;
 use std::cmp::{Ordering, Reverse};
 use store::Timestamp;
@@ -15,7 +16,7 @@ pub fn is_ready(task: &Task, graph: &TaskGraph, now: Timestamp) -> bool {
 }
 
 pub(crate) fn is_ready_but_for_time(task: &Task, graph: &TaskGraph) -> bool {
-    task.status == TaskStatus::Open && task.archived_at.is_none() && graph.blocked_by_count == 0
+    Stand::of(task, graph.blocked_by_count).permits(Step::Claim)
 }
 
 /// Whether this agent may take the task: it is nobody's or its own, and it can do what is needed. Without

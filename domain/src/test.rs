@@ -10,6 +10,7 @@ mod lease;
 mod odd;
 mod properties;
 mod relationship;
+mod rules;
 mod run;
 mod session;
 mod sync;

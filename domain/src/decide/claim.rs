@@ -1,11 +1,12 @@
 use super::draft::Draft;
-use super::guard::lease_of;
+use super::guard;
 use super::lease::{self, TTL_DEFAULT_MS, Worker};
+use super::rules::{Step, Verdict};
 use super::session;
 use super::validate::Problems;
 use crate::TextSet;
 use crate::answer::{Pending, PendingClaim};
-use crate::command::{Candidate, Claim};
+use crate::command::{Candidate, Claim, Guard};
 use crate::rejection::Rejection;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
         let node = work.at(id);
         let Some(task) = node.task() else { continue };
         // Another node may have opened it; here somebody works on it still.
-        if lease_of(draft, &task.id).is_some() {
+        if guard::verdict(draft, task, &Guard::default(), Step::Claim) != Verdict::Allowed {
             continue;
         }
         let candidate = Candidate { task, graph: &node.graph, now };

@@ -2,11 +2,12 @@
 //! anybody who says so, which is recorded.
 
 use super::draft::Draft;
+use super::rules::{self, ARCHIVED, Hold, Refusal, Shown, Stand, Step, Title, Verdict};
 use super::session;
 use crate::command::Guard;
 use crate::event::{data::LeaseOverride, kind};
 use crate::rejection::{Holder, Rejection};
-use crate::rows::{Lease, Task};
+use crate::rows::{Lease, Task, TaskStatus};
 use std::sync::Arc;
 use store::Text;
 
@@ -26,71 +27,91 @@ pub(super) fn holder(lease: &Lease) -> Holder {
     Holder { agent_id: lease.agent_id.clone(), since: lease.created_at, expires_at: lease.expires_at }
 }
 
-/// Lets a command that goes against `state` (what its own rules say of the task as it stands) through to
-/// the right refusal, and one that does not through to the task.
-///
-/// A version or a fence that differs is told first: the caller's picture is old. Then a lease that is over, as it was
-/// taken from the caller; then that the task's state forbids it; and only then that a lease is needed, as
-/// getting one would not help before.
+/// What the rules say of a step: see [`rules::verdict`].
+pub(super) fn verdict(draft: &Draft<'_>, task: &Task, guard: &Guard, step: Step) -> Verdict {
+    rules::verdict(stand(draft, task), step, title(draft, task, guard))
+}
+
+/// How the task stands after the events so far.
+pub(super) fn stand(draft: &Draft<'_>, task: &Task) -> Stand {
+    Stand::of(task, draft.blocked_by_count(&task.id))
+}
+
+fn title(draft: &Draft<'_>, task: &Task, guard: &Guard) -> Title {
+    let held = holding_lease(draft, &task.id);
+    let hold = match &held {
+        Some(_) => Hold::Somebody,
+        None if lease_of(draft, &task.id).is_some() => Hold::Overdue,
+        None => Hold::Nobody,
+    };
+    let held = held.as_deref();
+    let is_own = |id: &Text| held.is_some_and(|lease| lease.id == *id && !is_former(draft, lease));
+    Title {
+        hold,
+        lease: shown(guard.lease_id.as_ref(), is_own),
+        fence: shown(guard.fence, |fence| held.is_some_and(|lease| lease.fence == fence)),
+        version: shown(guard.expected_version, |version| version == task.version),
+        override_lease: guard.override_lease,
+    }
+}
+
+fn shown<T>(what: Option<T>, is_right: impl FnOnce(T) -> bool) -> Shown {
+    match what.map(is_right) {
+        None => Shown::Nothing,
+        Some(true) => Shown::Right,
+        Some(false) => Shown::Wrong,
+    }
+}
+
+/// Lets a command through to the task, with its override on record where it needs one; or says why not.
 ///
 /// # Errors
-/// [`Rejection::VersionConflict`], [`Rejection::LeaseExpired`], what `state` says, or
-/// [`Rejection::LeaseRequired`].
-pub(super) fn check(
-    draft: &mut Draft<'_>,
-    task: &Task,
-    guard: &Guard,
-    state: Result<(), Rejection>,
-    command: &'static str,
-) -> Result<(), Rejection> {
-    if let Some(expected) = guard.expected_version
-        && expected != task.version
-    {
-        return Err(Rejection::VersionConflict { id: task.id.clone(), expected, actual: task.version });
+/// What the rules refuse: see [`rules::verdict`].
+pub(super) fn check(draft: &mut Draft<'_>, task: &Task, guard: &Guard, step: Step) -> Result<(), Rejection> {
+    match verdict(draft, task, guard, step) {
+        Verdict::Refused(refusal) => return Err(rejection(draft, task, guard, step, refusal)),
+        Verdict::Overridden => record_override(draft, task, step.command()),
+        Verdict::Allowed => {}
     }
     let held = holding_lease(draft, &task.id);
-    if let Some(fence) = guard.fence
-        && held.as_ref().is_none_or(|lease| lease.fence != fence)
-    {
-        let lease_id = guard.lease_id.clone().unwrap_or_else(|| format!("fence {fence}").into());
-        return Err(Rejection::LeaseExpired { lease_id, holder: held.as_deref().map(holder) });
-    }
-    let entitled = entitled(draft, task, guard, held.as_deref());
     session::note_use(draft, guard, held);
-    if guard.lease_id.is_some() && !guard.override_lease {
-        entitled?;
-        return state;
-    }
-    state?;
-    match entitled {
-        Ok(()) => Ok(()),
-        Err(_) if guard.override_lease => {
-            record_override(draft, task, command);
-            Ok(())
+    Ok(())
+}
+
+/// The refusal, with what it has to tell.
+fn rejection(draft: &Draft<'_>, task: &Task, guard: &Guard, step: Step, refusal: Refusal) -> Rejection {
+    let held = holding_lease(draft, &task.id);
+    let holder = held.as_deref().map(holder);
+    let task_id = task.id.clone();
+    match (refusal, holder) {
+        (Refusal::VersionConflict, _) => {
+            let expected = guard.expected_version.unwrap_or_default();
+            Rejection::VersionConflict { id: task_id, expected, actual: task.version }
         }
-        Err(rejection) => Err(rejection),
+        (Refusal::LeaseExpired, holder) => {
+            let fence = || format!("fence {}", guard.fence.unwrap_or_default()).into();
+            Rejection::LeaseExpired { lease_id: guard.lease_id.clone().unwrap_or_else(fence), holder }
+        }
+        (Refusal::LeaseHeld, Some(holder)) => Rejection::LeaseHeld { task_id, holder },
+        // Held by nobody that could be named: its lease is needed all the same.
+        (Refusal::LeaseRequired | Refusal::LeaseHeld, holder) => Rejection::LeaseRequired { task_id, holder },
+        (Refusal::InvalidState, _) => invalid(draft, task, step.target(task.status)),
     }
+}
+
+/// The refusal of a change that the task's state does not allow.
+pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejection {
+    if task.archived_at.is_some() {
+        return Rejection::InvalidState { from: ARCHIVED, to, allowed: Vec::new() };
+    }
+    let allowed = stand(draft, task).targets().map(TaskStatus::as_str).collect();
+    Rejection::InvalidState { from: task.status.as_str(), to, allowed }
 }
 
 /// Whether the one who asks held the lease and handed it over: its id is not theirs any more.
 pub(super) fn is_former(draft: &Draft<'_>, lease: &Lease) -> bool {
     let actor = draft.context.actor.as_ref().filter(|actor| **actor != lease.agent_id);
     actor.is_some_and(|actor| lease.former.contains(actor))
-}
-
-fn entitled(draft: &Draft<'_>, task: &Task, guard: &Guard, held: Option<&Lease>) -> Result<(), Rejection> {
-    let over = |lease_id: &Text| {
-        Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: held.map(holder) })
-    };
-    match (&guard.lease_id, held) {
-        (Some(lease_id), Some(lease)) if *lease_id == lease.id && !is_former(draft, lease) => Ok(()),
-        (Some(lease_id), _) => over(lease_id),
-        (None, Some(lease)) => {
-            Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: Some(holder(lease)) })
-        }
-        (None, None) if guard.expected_version.is_some() => Ok(()),
-        (None, None) => Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: None }),
-    }
 }
 
 fn record_override(draft: &mut Draft<'_>, task: &Task, command: &'static str) {

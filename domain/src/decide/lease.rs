@@ -1,10 +1,11 @@
 use super::draft::{Draft, Next};
-use super::guard::{holder, holding_lease, is_former, lease_of};
+use super::guard::{self, holder, holding_lease, is_former, lease_of};
+use super::rules::Step;
 use super::run::{self, End};
 use super::validate::Problems;
-use super::{expire, session, status};
+use super::{expire, session};
 use crate::answer::Pending;
-use crate::command::{AcquireLease, TransferLease};
+use crate::command::{AcquireLease, Guard, TransferLease};
 use crate::event::data::{LeaseAcquired, LeaseRenewed, LeaseTransferred, RunStarted};
 use crate::event::{Moment, kind, tags::Tags};
 use crate::rejection::Rejection;
@@ -62,17 +63,13 @@ pub(super) fn acquire(draft: &mut Draft<'_>, command: AcquireLease) -> Result<Pe
     draft.task(&task_id)?;
     session::admit(draft, &agent_id, session_id.as_ref())?;
     if let Some(lease) = lease_of(draft, &task_id) {
-        if draft.now() < lease.expires_at {
-            return Err(Rejection::LeaseHeld { task_id, holder: holder(&lease) });
+        // Its end may be due; then the task is as free as the clock says.
+        if draft.now() >= lease.expires_at {
+            expire::one(draft, &lease);
         }
-        // Its end is due; then the task is as free as the clock says.
-        expire::one(draft, &lease);
     }
     let task = draft.task(&task_id)?;
-    let may_start = matches!(task.status, TaskStatus::Open | TaskStatus::InProgress);
-    if task.archived_at.is_some() || !may_start {
-        return Err(status::invalid(draft, &task, TaskStatus::InProgress.as_str()));
-    }
+    guard::check(draft, &task, &Guard::default(), Step::Acquire)?;
     let worker = Worker { agent_id, session_id, ttl_ms: ttl_ms.unwrap_or(TTL_DEFAULT_MS) };
     let started = start(draft, &task, &worker);
     Ok(Pending::Lease(started.lease_id))
@@ -157,7 +154,7 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
     problems.finish()?;
     let task = draft.task(&lease.task_id)?;
     if task.status != TaskStatus::InProgress || task.archived_at.is_some() {
-        return Err(status::invalid(draft, &task, TaskStatus::InProgress.as_str()));
+        return Err(guard::invalid(draft, &task, TaskStatus::InProgress.as_str()));
     }
     let note = Some(format!("handed over to {agent_id}").into());
     let run = run::end_under(draft, &lease, End::Released { note });

@@ -1,5 +1,6 @@
 use super::draft::Draft;
 use super::guard;
+use super::rules::Step;
 use super::validate::Problems;
 use crate::answer::Pending;
 use crate::command::Guard;
@@ -22,7 +23,7 @@ pub(super) fn add(
     check_some(&mut problems, "/items", &items);
     problems.finish()?;
     let task = draft.task(&task_id)?;
-    guard::check(draft, &task, guard, Ok(()), "add_progress")?;
+    guard::check(draft, &task, guard, Step::AddProgress)?;
     Ok(Pending::ProgressItems(push(draft, &task_id, items)))
 }
 
@@ -64,7 +65,7 @@ pub(super) fn complete(
     let missing = || Rejection::NotFound { kind: "progress item", id: item_id.clone() };
     let item = &draft.work.progress.get(&item_id).ok_or_else(missing)?.row;
     let task = draft.task(&item.task_id)?;
-    guard::check(draft, &task, guard, Ok(()), "complete_progress")?;
+    guard::check(draft, &task, guard, Step::CompleteProgress)?;
     if item.completed != completed {
         let data = ProgressItemCompleted { id: item_id.clone(), task_id: item.task_id.clone(), completed };
         let tags = draft.tags_of(&item.task_id).with("progress:", &item_id);

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Next};
 use super::guard::{self, lease_of};
+use super::rules::Step;
 use super::validate::Problems;
 use super::{context, lease, status};
 use crate::answer::Pending;
@@ -122,13 +123,6 @@ fn tags(draft: &Draft<'_>, run: &Run) -> Tags {
         .with("run:", &run.id)
 }
 
-fn in_progress(draft: &Draft<'_>, task: &Task, to: &'static str) -> Result<(), Rejection> {
-    if task.status == TaskStatus::InProgress && task.archived_at.is_none() {
-        return Ok(());
-    }
-    Err(status::invalid(draft, task, to))
-}
-
 /// The task is done.
 pub(super) fn complete(draft: &mut Draft<'_>, command: CompleteTask) -> Result<Pending, Rejection> {
     let CompleteTask { task_id, guard, output, evidence, cost, tokens } = command;
@@ -141,8 +135,7 @@ pub(super) fn complete(draft: &mut Draft<'_>, command: CompleteTask) -> Result<P
     problems.range("/tokens", tokens, 0..=i64::MAX);
     problems.finish()?;
     let task = draft.task(&task_id)?;
-    let state = in_progress(draft, &task, TaskStatus::Completed.as_str());
-    guard::check(draft, &task, &guard, state, "complete_task")?;
+    guard::check(draft, &task, &guard, Step::Complete)?;
     let ended = end_run(draft, &task, End::Completed { output, evidence, cost, tokens });
     status::leave(draft, &task, Next::of(&task, TaskStatus::Completed), &ended);
     Ok(ended.answer(draft, task_id))
@@ -158,7 +151,7 @@ pub(super) fn fail(draft: &mut Draft<'_>, command: FailTask) -> Result<Pending, 
     }
     problems.finish()?;
     let task = draft.task(&task_id)?;
-    guard::check(draft, &task, &guard, in_progress(draft, &task, "failed"), "fail_task")?;
+    guard::check(draft, &task, &guard, Step::Fail)?;
     let end = End::Failed { class, message: message.clone(), retry_after_ms };
     let ended = end_run(draft, &task, end);
     if class.is_retried() && task.attempts < task.max_attempts {
@@ -201,7 +194,7 @@ pub(super) fn release(
     problems.maybe_text("/note", note.as_ref());
     problems.finish()?;
     let task = draft.task(&task_id)?;
-    guard::check(draft, &task, guard, in_progress(draft, &task, TaskStatus::Open.as_str()), "release_task")?;
+    guard::check(draft, &task, guard, Step::Release)?;
     let ended = end_run(draft, &task, End::Released { note: note.clone() });
     status::give_back(draft, &task, task.not_before, note, &ended);
     Ok(ended.answer(draft, task_id))

@@ -2,48 +2,18 @@ use super::context;
 use super::draft::{Draft, Next};
 use super::guard;
 use super::relationship::check_blocks;
+use super::rules::Step;
 use super::run::{self, End, Ended};
 use super::task::{RELATED_MAX, distinct};
 use super::validate::Problems;
 use crate::answer::Pending;
-use crate::command::{NewContext, TransitionTask};
+use crate::command::{Guard, NewContext, TransitionTask};
 use crate::event::data::Only;
 use crate::event::kind;
 use crate::rejection::Rejection;
 use crate::rows::{ContextType, RelationshipType, Task, TaskStatus};
 use crate::state::Side;
 use store::{Text, Timestamp};
-
-/// Where a task may go from a status.
-pub(super) const fn allowed(from: TaskStatus) -> &'static [TaskStatus] {
-    use TaskStatus::{Blocked, Cancelled, Completed, InProgress, Open};
-    match from {
-        Open => &[InProgress, Blocked, Cancelled],
-        InProgress => &[Open, Blocked, Completed, Cancelled],
-        Blocked => &[Open, InProgress, Cancelled],
-        Completed | Cancelled => &[],
-    }
-}
-
-/// What an archived task is, whatever its status.
-pub(super) const ARCHIVED: &str = "archived";
-
-/// The refusal of a change that the task's state does not allow.
-pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejection {
-    if task.archived_at.is_some() {
-        return Rejection::InvalidState { from: ARCHIVED, to, allowed: Vec::new() };
-    }
-    let mut allowed: Vec<_> = allowed(task.status).iter().map(|status| status.as_str()).collect();
-    if is_kept_blocked(draft, task) {
-        allowed.retain(|status| *status != TaskStatus::Open.as_str());
-    }
-    Rejection::InvalidState { from: task.status.as_str(), to, allowed }
-}
-
-/// Whether it would be blocked again at once, were it opened: its blockers have to end, or their relationships to go.
-fn is_kept_blocked(draft: &Draft<'_>, task: &Task) -> bool {
-    task.status == TaskStatus::Blocked && task.blocked_by_rule && draft.blocked_by_count(&task.id) > 0
-}
 
 /// Moves a task to another status at its caller's word.
 pub(super) fn transition(draft: &mut Draft<'_>, command: TransitionTask) -> Result<Pending, Rejection> {
@@ -56,13 +26,11 @@ pub(super) fn transition(draft: &mut Draft<'_>, command: TransitionTask) -> Resu
     }
     problems.finish()?;
     let task = draft.task(&task_id)?;
-    let reachable = task.archived_at.is_none() && allowed(task.status).contains(&status);
-    let state = if reachable { Ok(()) } else { Err(invalid(draft, &task, status.as_str())) };
-    guard::check(draft, &task, &guard, state, "transition_task")?;
+    guard::check(draft, &task, &guard, Step::Transition(status))?;
     let reason = reason.filter(|reason| !reason.is_empty());
     match status {
-        TaskStatus::Open => reopen(draft, &task, reason)?,
-        TaskStatus::InProgress => begin(draft, &task, guard.override_lease, reason)?,
+        TaskStatus::Open => reopen(draft, &task, reason),
+        TaskStatus::InProgress => begin(draft, &task, reason)?,
         TaskStatus::Blocked => block(draft, &task, reason, blocked_by)?,
         TaskStatus::Completed => {
             let ended = run::end_run(draft, &task, End::COMPLETED);
@@ -95,30 +63,18 @@ pub(super) fn give_back(
     draft.block_by_rule(&task.id);
 }
 
-fn reopen(draft: &mut Draft<'_>, task: &Task, reason: Option<Text>) -> Result<(), Rejection> {
+fn reopen(draft: &mut Draft<'_>, task: &Task, reason: Option<Text>) {
     if task.status == TaskStatus::InProgress {
         let ended = run::end_run(draft, task, End::Released { note: reason.clone() });
         give_back(draft, task, task.not_before, reason, &ended);
-        return Ok(());
-    }
-    if is_kept_blocked(draft, task) {
-        return Err(invalid(draft, task, TaskStatus::Open.as_str()));
+        return;
     }
     draft.change_status(task, Next { reason, ..Next::of(task, TaskStatus::Open) });
     draft.block_by_rule(&task.id);
-    Ok(())
 }
 
-/// Work without a lease: only for somebody who says `override`, and only in somebody's name.
-fn begin(
-    draft: &mut Draft<'_>,
-    task: &Task,
-    is_override: bool,
-    reason: Option<Text>,
-) -> Result<(), Rejection> {
-    if !is_override {
-        return Err(Rejection::LeaseRequired { task_id: task.id.clone(), holder: None });
-    }
+/// Work without a lease: only in somebody's name.
+fn begin(draft: &mut Draft<'_>, task: &Task, reason: Option<Text>) -> Result<(), Rejection> {
     let Some(owner) = task.owner_agent_id.clone().or_else(|| draft.context.actor.clone()) else {
         let mut problems = Problems::default();
         problems.add("/status", "in_progress needs an owner: set owner_agent_id first, or take a lease");
@@ -180,9 +136,7 @@ fn block(
 /// Puts a final task away.
 pub(super) fn archive(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
     let task = draft.task(&task_id)?;
-    if !task.status.is_final() || task.archived_at.is_some() {
-        return Err(invalid(draft, &task, ARCHIVED));
-    }
+    guard::check(draft, &task, &Guard::default(), Step::Archive)?;
     let tags = draft.tags_of(&task_id);
     draft.push("task-", &task_id, kind::TASK_ARCHIVED, &Only { id: task_id.clone() }, tags);
     Ok(draft.answer_task(task_id))
@@ -192,9 +146,7 @@ pub(super) fn archive(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, R
 /// and is blocked.
 pub(super) fn restore(draft: &mut Draft<'_>, task_id: Text) -> Result<Pending, Rejection> {
     let task = draft.task(&task_id)?;
-    if task.archived_at.is_none() {
-        return Err(invalid(draft, &task, task.status.as_str()));
-    }
+    guard::check(draft, &task, &Guard::default(), Step::Restore)?;
     let tags = draft.tags_of(&task_id);
     draft.push("task-", &task_id, kind::TASK_RESTORED, &Only { id: task_id.clone() }, tags);
     let restored = Task { archived_at: None, version: task.version + 1, ..Task::clone(&task) };

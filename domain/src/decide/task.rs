@@ -1,7 +1,8 @@
 use super::draft::Draft;
 use super::relationship::{check_blocks, check_parent};
+use super::rules::Step;
 use super::validate::Problems;
-use super::{context, guard, progress, status};
+use super::{context, guard, progress};
 use crate::answer::Pending;
 use crate::command::{Change, CreateTask, UpdateTask};
 use crate::event::data::{MAX_ATTEMPTS_DEFAULT, TaskCreated, TaskUpdated};
@@ -145,16 +146,11 @@ pub(super) fn update(draft: &mut Draft<'_>, command: UpdateTask) -> Result<Pendi
     check_changes(&mut problems, &command);
     problems.finish()?;
     let task = draft.task(&command.task_id)?;
-    let state = if task.archived_at.is_none() {
-        Ok(())
-    } else {
-        Err(status::invalid(draft, &task, status::ARCHIVED))
-    };
     check_owner(draft, &task, &command.owner_agent_id)?;
     if let Change::Set(parent) = &command.parent_id {
         draft.task(parent)?;
     }
-    guard::check(draft, &task, &command.guard, state, "update_task")?;
+    guard::check(draft, &task, &command.guard, Step::Update)?;
 
     let parent_id = command.parent_id.clone();
     let data = difference(&task, command);

@@ -276,7 +276,7 @@ impl Settings {
 fn effective(all: &Layers<'_>, setting: &'static Setting) -> Effective {
     let (value, source) = all.find(setting);
     let value = match setting.kind {
-        Kind::Secret => value.map(|_| Value::Text(HIDDEN.to_owned())),
+        Kind::Secret | Kind::SecretOrFlag => value.map(|_| Value::Text(HIDDEN.to_owned())),
         // A name and a password may stand before the host.
         _ if setting.name == "url" => value.map(|url| match url {
             Value::Text(text) => Value::Text(without_user(&text)),

@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Text,
     /// Text that nobody is shown, and that only the environment carries: a command line is seen by others.
     Secret,
+    /// The same, which a flag may carry too: whoever uses it accepts that the command line is seen.
+    SecretOrFlag,
     /// Several texts: a list in the file, commas in the environment, the flag given again and again.
     List,
     /// Yes or no.
@@ -96,8 +98,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         "The bearer token itself"),
     setting(Everywhere, "token_file", "AGENTPM_TOKEN_FILE", Kind::Path, Default::None, "FILE",
         "A file that holds the bearer token"),
-    setting(Everywhere, "sync_token", "AGENTPM_SYNC_TOKEN", Kind::Secret, Default::None, "TOKEN",
-        "The token that nodes show each other: with it they may push their events over TCP"),
+    setting(Everywhere, "sync_token", "AGENTPM_SYNC_TOKEN", Kind::SecretOrFlag, Default::None, "TOKEN",
+        "The token that nodes show each other: with it they may push their events over TCP; a file or the environment keeps it off the command line"),
     setting(Everywhere, "sync_token_file", "AGENTPM_SYNC_TOKEN_FILE", Kind::Path, Default::None, "FILE",
         "A file that holds the token of the nodes"),
     setting(Everywhere, "tls_ca", "AGENTPM_TLS_CA", Kind::Path, Default::None, "FILE",
@@ -142,7 +144,12 @@ pub(crate) fn named(name: &str) -> Option<&'static Setting> {
 }
 
 impl Setting {
-    /// The flag, without its dashes; a secret has none.
+    /// Whether it is shown to nobody, and stands in no file of settings.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::SecretOrFlag)
+    }
+
+    /// The flag, without its dashes; most secrets have none.
     pub(crate) fn flag(&self) -> Option<String> {
         (self.kind != Kind::Secret).then(|| self.name.replace('_', "-"))
     }
@@ -153,7 +160,7 @@ impl Setting {
     /// What would be right.
     pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         match self.kind {
-            Kind::Path | Kind::Text | Kind::Secret => Ok(Value::Text(text.to_owned())),
+            Kind::Path | Kind::Text | Kind::Secret | Kind::SecretOrFlag => Ok(Value::Text(text.to_owned())),
             Kind::List => Ok(Value::List(text.split(',').map(|part| part.trim().to_owned()).collect())),
             Kind::Switch => match text {
                 "true" | "1" | "yes" => Ok(Value::Switch(true)),
@@ -200,12 +207,12 @@ pub(crate) fn reference() -> String {
     let mut out =
         String::from("| file | flag | environment | takes | default | |\n|---|---|---|---|---|---|\n");
     for setting in SETTINGS {
-        let file = if setting.kind == Kind::Secret { String::new() } else { format!("`{}`", setting.name) };
+        let file = if setting.is_secret() { String::new() } else { format!("`{}`", setting.name) };
         let flag = setting.flag().map_or_else(String::new, |flag| format!("`--{flag}`"));
         let takes = match setting.kind {
             Kind::Path => "a path".to_owned(),
             Kind::Text => "text".to_owned(),
-            Kind::Secret => "text, never shown".to_owned(),
+            Kind::Secret | Kind::SecretOrFlag => "text, never shown".to_owned(),
             Kind::List => "a list of texts".to_owned(),
             Kind::Switch => "true or false".to_owned(),
             Kind::Number { min, max } => format!("{min} to {max}"),

@@ -109,10 +109,10 @@ impl Layer {
         let table: toml::Table = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let mut values = Vec::new();
         for (key, value) in table {
-            let setting = named(&key).filter(|setting| setting.kind != Kind::Secret).ok_or_else(|| {
+            let setting = named(&key).filter(|setting| !setting.is_secret()).ok_or_else(|| {
                 let known: Vec<&str> = SETTINGS
                     .iter()
-                    .filter(|setting| setting.kind != Kind::Secret)
+                    .filter(|setting| !setting.is_secret())
                     .map(|setting| setting.name)
                     .collect();
                 match named(&key) {
@@ -133,7 +133,7 @@ impl Layer {
 fn of_toml(setting: &Setting, value: &toml::Value) -> Result<Value, String> {
     let expected = |what: &str| Err(format!("expected {what}, found {}", value.type_str()));
     match (setting.kind, value) {
-        (Kind::Path | Kind::Text | Kind::Rate | Kind::Secret, toml::Value::String(text)) => {
+        (Kind::Path | Kind::Text | Kind::Rate | Kind::Secret | Kind::SecretOrFlag, toml::Value::String(text)) => {
             setting.parse(text)
         }
         // A rate without a burst reads well as a number.
@@ -152,7 +152,7 @@ fn of_toml(setting: &Setting, value: &toml::Value) -> Result<Value, String> {
         (Kind::Switch, _) => expected("true or false"),
         (Kind::Number { .. }, _) => expected("a whole number"),
         (Kind::Rate, _) => expected("a number, or text like \"100:200\""),
-        (Kind::Path | Kind::Text | Kind::Secret, _) => expected("text"),
+        (Kind::Path | Kind::Text | Kind::Secret | Kind::SecretOrFlag, _) => expected("text"),
     }
 }
 
@@ -180,7 +180,7 @@ fn arguments(command: Command, scope: Scope) -> Command {
 
 /// What the flags of one scope were given.
 fn given(matches: &ArgMatches, scope: Scope) -> Layer {
-    let settings = SETTINGS.iter().filter(|setting| setting.scope == scope && setting.kind != Kind::Secret);
+    let settings = SETTINGS.iter().filter(|setting| setting.scope == scope && setting.flag().is_some());
     settings.fold(Layer::flags(), |layer, setting| {
         let value = match setting.kind {
             Kind::Switch => matches.get_flag(setting.name).then_some(Value::Switch(true)),

@@ -8,10 +8,11 @@ import json
 import os
 import pty
 import select
+import signal
 import sys
 import time
 
-LIMIT_S = 60
+LIMIT_S = 30
 
 play = json.load(sys.stdin)
 pid, fd = pty.fork()
@@ -36,6 +37,10 @@ def wait_for(text):
         seen += came
     return seen.decode(errors="replace")
 
+
+# Whatever hangs is ended, and its exit code tells so.
+signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))
+signal.alarm(2 * LIMIT_S)
 
 came = []
 for step in play["steps"]:

@@ -13,8 +13,16 @@ const HOLDER_BYTES_MAX: u64 = 200;
 /// Held for as long as it lives; the operating system lets go when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// Never read: the lock is on the open file.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Lets go of it by name: a process that was forked off at this moment has the same open file, and closing ours would
+    /// leave the lock to it.
+    fn drop(&mut self) {
+        // When that fails, closing the file is what remains.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why there is no lock.
@@ -39,7 +47,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {
                 sign(&mut file).map_err(LockError::Io)?;
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

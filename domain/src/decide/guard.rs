@@ -45,7 +45,7 @@ fn title(draft: &Draft<'_>, task: &Task, guard: &Guard) -> Title {
         None => Hold::Nobody,
     };
     let held = held.as_deref();
-    let is_own = |id: &Text| held.is_some_and(|lease| lease.id == *id && !is_anothers(draft, lease));
+    let is_own = |id: &Text| held.is_some_and(|lease| lease.id == *id && !is_former(draft, lease));
     Title {
         hold,
         lease: shown(guard.lease_id.as_ref(), is_own),
@@ -108,9 +108,10 @@ pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejec
     Rejection::InvalidState { from: task.status.as_str(), to, allowed }
 }
 
-/// Whether the one who asks says to be another than who holds the lease. Who does not say so acts as its holder.
-pub(super) fn is_anothers(draft: &Draft<'_>, lease: &Lease) -> bool {
-    draft.context.actor.as_ref().is_some_and(|actor| *actor != lease.agent_id)
+/// Whether the one who asks held the lease and handed it over: its id is not theirs any more.
+pub(super) fn is_former(draft: &Draft<'_>, lease: &Lease) -> bool {
+    let actor = draft.context.actor.as_ref().filter(|actor| **actor != lease.agent_id);
+    actor.is_some_and(|actor| lease.former.contains(actor))
 }
 
 fn record_override(draft: &mut Draft<'_>, task: &Task, command: &'static str) {

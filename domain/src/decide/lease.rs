@@ -1,5 +1,5 @@
 use super::draft::{Draft, Next};
-use super::guard::{self, holder, holding_lease, is_anothers, lease_of};
+use super::guard::{self, holder, holding_lease, is_former, lease_of};
 use super::rules::Step;
 use super::run::{self, End};
 use super::validate::Problems;
@@ -182,7 +182,7 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
 pub(super) fn active(draft: &Draft<'_>, lease_id: &Text) -> Result<Arc<Lease>, Rejection> {
     let known = draft.work.leases.get(lease_id).map(|version| &version.row);
     match known.and_then(|lease| holding_lease(draft, &lease.task_id)) {
-        Some(lease) if lease.id == *lease_id && !is_anothers(draft, &lease) => Ok(lease),
+        Some(lease) if lease.id == *lease_id && !is_former(draft, &lease) => Ok(lease),
         other => {
             Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: other.as_deref().map(holder) })
         }

@@ -286,7 +286,7 @@ fn named(metadata: &str) -> Option<Text> {
 pub(super) fn note_use(draft: &mut Draft<'_>, guard: &Guard, lease: Option<Arc<Lease>>) {
     if let Some(lease) = lease
         && guard.lease_id.as_ref() == Some(&lease.id)
-        && !guard::is_anothers(draft, &lease)
+        && !guard::is_former(draft, &lease)
     {
         draft.note_used(lease);
     }

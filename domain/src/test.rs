@@ -13,6 +13,7 @@ mod relationship;
 mod rules;
 mod run;
 mod session;
+mod steps;
 mod sync;
 mod transition;
 mod undo;

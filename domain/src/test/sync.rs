@@ -1,6 +1,7 @@
 //! Several nodes that work apart and hear from each other: whatever order events come in, the tables are equal.
 
-use super::properties::{Step, assert_tables_follow, step};
+use super::properties::assert_tables_follow;
+use super::steps::{Step, step};
 use super::world::{
     World, acquire, by_override, claim, complete, link, new_task, note, task, task_after, to,
 };

@@ -1,6 +1,7 @@
 //! What is taken back was never there.
 
-use super::properties::{Twin, assert_tables_follow, step};
+use super::properties::{Twin, assert_tables_follow};
+use super::steps::step;
 use super::world::World;
 use crate::Work;
 use proptest::prelude::*;

@@ -133,9 +133,10 @@ impl Layer {
 fn of_toml(setting: &Setting, value: &toml::Value) -> Result<Value, String> {
     let expected = |what: &str| Err(format!("expected {what}, found {}", value.type_str()));
     match (setting.kind, value) {
-        (Kind::Path | Kind::Text | Kind::Rate | Kind::Secret | Kind::SecretOrFlag, toml::Value::String(text)) => {
-            setting.parse(text)
-        }
+        (
+            Kind::Path | Kind::Text | Kind::Rate | Kind::Secret | Kind::SecretOrFlag,
+            toml::Value::String(text),
+        ) => setting.parse(text),
         // A rate without a burst reads well as a number.
         (Kind::Number { .. } | Kind::Rate, toml::Value::Integer(number)) => {
             setting.parse(&number.to_string())

@@ -202,13 +202,19 @@ struct Sweep {
     asked: usize,
     taken: BTreeMap<String, usize>,
     wrong: Vec<String>,
+    /// Refusals after which the log was longer, and where it ended before and after.
+    moved: Vec<(String, u64, u64)>,
 }
+
+/// What time alone writes: a value that was taken may have made a lease or a session short.
+const BY_TIME: [&str; 6] =
+    ["LeaseExpired", "RunExpired", "TaskStatusChanged", "SessionEnded", "LeaseReleased", "RunReleased"];
 
 impl Sweep {
     async fn begin() -> Self {
         let stage = Stage::set().await;
         let head = stage.head().await;
-        Self { stage, head, asked: 0, taken: BTreeMap::new(), wrong: Vec::new() }
+        Self { stage, head, asked: 0, taken: BTreeMap::new(), wrong: Vec::new(), moved: Vec::new() }
     }
 
     /// Notes what is wrong with an answer; whether the request was taken.
@@ -226,8 +232,9 @@ impl Sweep {
         }
         let head = answer.headers.get("agentpm-position").and_then(|head| head.to_str().ok()?.parse().ok());
         if status >= 400 {
-            if head.is_some_and(|head: u64| head != self.head) {
-                self.wrong.push(format!("{name}: refused, but head went from {} to {head:?}", self.head));
+            if let Some(head) = head.filter(|head: &u64| *head != self.head) {
+                self.moved.push((name.to_owned(), self.head, head));
+                self.head = head;
             }
             return false;
         }
@@ -247,7 +254,18 @@ impl Sweep {
 
     /// Whether what was taken can be read, also by a server that folds it anew.
     async fn end(self) {
-        let Self { stage, asked, taken, wrong, .. } = self;
+        let Self { stage, asked, taken, mut wrong, moved, .. } = self;
+        for (name, from, to) in moved {
+            let events = stage.tcp.events_after(from).await;
+            let since = events.iter().filter(|event| event["position"].as_u64().unwrap() <= to);
+            let by_others: Vec<_> = since
+                .map(|event| event["type"].as_str().unwrap())
+                .filter(|kind| !BY_TIME.contains(kind))
+                .collect();
+            if !by_others.is_empty() {
+                wrong.push(format!("{name}: refused, but head went from {from} to {to}: {by_others:?}"));
+            }
+        }
         assert!(
             wrong.is_empty(),
             "{} of {asked} wrong:\n{}",

@@ -55,6 +55,16 @@ async fn an_atomic_batch_is_one_commit_and_names_what_it_makes() {
         .collect();
     assert_eq!(by, ["ada", "ada"], "the holder of the lease that the batch itself took");
     assert_eq!(answer.position(), client.head().await);
+    let ops = json!([
+        { "op": "register_agent", "data": { "name": "Bo" }, "ref": "agent" },
+        { "op": "start_session", "data": { "agent_id": "$agent" }, "ref": "session" },
+        { "op": "create_task", "data": { "title": "t", "owner_agent_id": "$agent" }, "ref": "task" },
+        { "op": "acquire_lease", "data": { "task_id": "$task", "agent_id": "$agent", "session_id": "$session" } },
+        { "op": "end_session", "data": { "id": "$session" } },
+    ]);
+    let results = client.post("/batch", json!({ "ops": ops })).await.data()["results"].clone();
+    assert_eq!(results[3]["data"]["session_id"], results[1]["data"]["id"], "{results}");
+    assert_eq!(results[4]["data"]["status"], "closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,7 +35,13 @@ impl ClientError {
             source = inner.source();
         }
         let why = if why.is_empty() { error.to_string() } else { why };
-        Self::Unreachable(format!("cannot reach the server at {place}: {why}; is `agentpm serve` running?"))
+        let ask = match why.contains("certificate") {
+            true => {
+                "does --tls-ca name who signed its certificate, and is that one of a server (CA:FALSE), for this name?"
+            }
+            false => "is `agentpm serve` running?",
+        };
+        Self::Unreachable(format!("cannot reach the server at {place}: {why}; {ask}"))
     }
 
     pub(super) async fn refused(response: Response) -> Self {

@@ -102,7 +102,7 @@ pub(crate) fn router(app: Shared) -> Router {
 
 async fn no_such_path(uri: Uri) -> Error {
     Error::new(Code::NotFound, format!("no path `{}` in this API", crate::wire::fields::short(uri.path())))
-        .hint("the paths are listed in docs/api")
+        .hint("GET /openapi.json lists the paths")
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Error {

@@ -83,18 +83,14 @@ pub(crate) fn renew_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> Comman
 
 /// `POST /leases/{id}/transfer`
 pub(crate) fn transfer_lease(lease_id: Text, fields: &mut Fields<'_, '_>) -> TransferLease {
-    TransferLease {
-        lease_id,
-        agent_id: fields.required_text("agent_id"),
-        session_id: fields.text("session_id"),
-    }
+    TransferLease { lease_id, agent_id: fields.required_id("agent_id"), session_id: fields.id("session_id") }
 }
 
 /// `POST /sessions/start`; how long it may be silent is the server's setting.
 pub(crate) fn start_session(timeout_ms: i64, fields: &mut Fields<'_, '_>) -> StartSession {
     StartSession {
         id: fields.take("id", |item| item.new_id()),
-        agent_id: fields.required_text("agent_id"),
+        agent_id: fields.required_id("agent_id"),
         metadata: fields.take("metadata", |item| item.json_object()),
         timeout_ms,
     }

@@ -35,7 +35,7 @@ pub(super) fn operations() -> Vec<Operation> {
             "Say that a session is alive, and hear what to do.",
             |fields| read_heartbeat(Text::default(), fields),
         )
-        .example(json!({ "leases": [] }))
+        .example(json!({ "progress": [{ "task_id": "t1", "items": ["the parser stands"] }] }))
         .gives("Directives")
         .changes_work(),
         Operation::post(

@@ -72,7 +72,17 @@ impl Stage {
                 let items = json!({ "task_id": self.task().await, "items": ["one"], "override": true });
                 text(&self.made("/progress_items", items).await["progress_items"][0]["id"])
             }
-            Some("sessions") => text(&self.made("/sessions/start", json!({ "agent_id": "ada" })).await["id"]),
+            Some("sessions") => {
+                let session = text(&self.made("/sessions/start", json!({ "agent_id": "ada" })).await["id"]);
+                let holds_t1 = operation.says["requestBody"].to_string().contains("\"t1\"");
+                if holds_t1 {
+                    let lease = json!({ "task_id": "t1", "agent_id": "ada", "session_id": session });
+                    // Where a request was refused before, the session before holds it.
+                    let held = self.client.post("/leases", lease).await;
+                    assert!(held.ok() || held.status == 409, "{}", held.body);
+                }
+                session
+            }
             Some("streams") => "orders-2".to_owned(),
             other => panic!("the stage has nothing for {other:?}: add it to tests/tests/openapi/stage.rs"),
         };

@@ -22,12 +22,12 @@ mod validate;
 pub use claim::{CLAIM_LIMIT_MAX, EXAMINED_MAX};
 pub use draft::DRAFT_IDS_MAX;
 pub use expire::EXPIRED_MAX;
-pub use lease::{TRANSFERS_MAX, TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS};
+pub use lease::{TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS};
 pub use progress::ITEMS_MAX;
 pub use run::{BACKOFF_BASE_MS, BACKOFF_MAX_MS, RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX};
 pub use session::{
     HEARTBEAT_PROGRESS_MAX, RENEWAL_MIN_MS, SESSION_LEASES_MAX, SESSION_TIMEOUT_MAX_MS,
-    SESSION_TIMEOUT_MIN_MS,
+    SESSION_TIMEOUT_MIN_MS, check as check_session,
 };
 pub use task::{ATTEMPTS_MAX, PRIORITY_MAX, RELATED_MAX};
 pub use validate::{ID_CHARS_MAX, TEXT_BYTES_MAX, WORD_CHARS_MAX, WORDS_MAX, is_id};
@@ -49,6 +49,7 @@ pub(crate) fn decide(
     command: Command,
 ) -> Result<Decision<Pending>, Rejection> {
     let draft = &mut Draft::new(work, context);
+    session::check_named(draft, command.session_id())?;
     let pending = match command {
         Command::RegisterAgent(command) => agent::register(draft, command),
         Command::CreateTask(command) => task::create(draft, command),

@@ -8,7 +8,7 @@ use crate::state::Work;
 use store::{Context, Decider, Decision, Event, Position, RowChange, TableId, Text, Timestamp, Version};
 
 /// Version of `evolve` and of the bytes of rows: see [`Decider::fold_version`].
-const FOLD_VERSION: u32 = 1;
+const FOLD_VERSION: u32 = 2;
 
 impl Decider for Work {
     type Command = Command;

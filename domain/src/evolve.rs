@@ -130,8 +130,9 @@ impl Work {
             ("session", kind::SESSION_ENDED) => self.session_ended(suffix, fold),
             ("lease", kind::LEASE_ACQUIRED) => self.lease_acquired(suffix, fold),
             ("lease", kind::LEASE_RENEWED) => self.lease_renewed(suffix, fold),
-            ("lease", kind::LEASE_TRANSFERRED) => self.lease_transferred(suffix, fold),
-            ("lease", kind::LEASE_RELEASED | kind::LEASE_EXPIRED) => self.lease_ended(suffix, fold),
+            ("lease", kind::LEASE_RELEASED | kind::LEASE_TRANSFERRED | kind::LEASE_EXPIRED) => {
+                self.lease_ended(suffix, fold)
+            }
             ("run", kind::RUN_STARTED) => self.run_started(suffix, fold),
             (
                 "run",

@@ -8,15 +8,15 @@ use crate::score::order_key;
 use std::cmp::{Ordering, Reverse};
 use store::Timestamp;
 
-/// Whether the task waits for nothing but somebody to take it: open, not archived, no unfinished blocker,
-/// `not_before` passed.
+/// Whether the task waits for nothing but somebody to take it: open, not archived, no unfinished blocker, no lease that
+/// outlived its status, `not_before` passed.
 #[must_use]
 pub fn is_ready(task: &Task, graph: &TaskGraph, now: Timestamp) -> bool {
     is_ready_but_for_time(task, graph) && task.not_before.is_none_or(|until| until <= now)
 }
 
 pub(crate) fn is_ready_but_for_time(task: &Task, graph: &TaskGraph) -> bool {
-    Stand::of(task, graph.blocked_by_count).permits(Step::Claim)
+    Stand::of(task, graph.blocked_by_count).permits(Step::Claim) && !graph.held
 }
 
 /// Whether this agent may take the task: it is nobody's or its own, and it can do what is needed. Without

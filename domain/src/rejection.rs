@@ -38,7 +38,7 @@ pub enum Rejection {
     },
     #[error("task `{task_id}` needs its lease")]
     LeaseRequired { task_id: Text, holder: Option<Holder> },
-    #[error("the lease `{lease_id}` is over, or not of this task, or its fence is stale")]
+    #[error("the lease `{lease_id}` is over, not of this task or not the caller's, or its fence is stale")]
     LeaseExpired { lease_id: Text, holder: Option<Holder> },
     #[error("task `{task_id}` is held by another lease")]
     LeaseHeld { task_id: Text, holder: Holder },

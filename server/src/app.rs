@@ -112,6 +112,7 @@ impl App {
         append: Append,
         condition: Option<ConditionRequest>,
     ) -> Result<Appended, Error> {
+        self.check_session(by)?;
         let _entered = self.gate.enter()?;
         let begun = Instant::now();
         let Some(asked) = condition else {
@@ -125,12 +126,24 @@ impl App {
         appended.map_err(|error| Looked::refused(&fault, error))
     }
 
+    /// Whether the session that a request names is there and its own, as the model asks of each command.
+    ///
+    /// # Errors
+    /// What the model says against it.
+    pub(crate) fn check_session(&self, by: &Provenance) -> Result<(), Error> {
+        let Some(id) = &by.session_id else { return Ok(()) };
+        let session = self.engine.pin().session(id);
+        domain::check_session(session.as_ref(), id, by.agent_id.as_ref(), clock::now())?;
+        Ok(())
+    }
+
     /// Who carries a command out: who the request says, else who the command says, else the holder of the
-    /// lease it names.
+    /// lease it names, else whose session it is in.
     pub(crate) fn by(&self, by: &Provenance, command: &Command) -> Provenance {
         by.clone()
             .or_agent(command.agent_id())
             .or_agent(self.holder(command.lease_id()).as_ref())
+            .or_agent(self.owner(by.session_id.as_ref()).as_ref())
             .or_agent(self.owner(command.session_id()).as_ref())
             .or_session(command.session_id())
     }

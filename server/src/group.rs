@@ -54,11 +54,14 @@ impl Steps {
     /// Makes them ready: conditions are looked up here, outside of the writer.
     ///
     /// # Errors
-    /// The step whose condition is none, and why.
+    /// The step whose condition is none, or that is in a session which is not the caller's, and why.
     pub(crate) async fn new(app: &Shared, asked: Vec<(Provenance, Step)>) -> Result<Self, (usize, Error)> {
         let (mut steps, mut faults) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
         let now = clock::now();
         for (index, (by, step)) in asked.into_iter().enumerate() {
+            if let Step::Append(..) = &step {
+                app.check_session(&by).map_err(|error| (index, error))?;
+            }
             let (step, fault) = match step {
                 Step::Command(command) => (store::Step::Command(command), None),
                 Step::Append(append, None) => (store::Step::Append(append, None), None),

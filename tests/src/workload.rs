@@ -324,7 +324,11 @@ impl Workload {
             4 => {
                 let (held, agent) = (self.pick_held(true), self.agent());
                 let body = json!({ "agent_id": agent });
-                self.post(&format!("/leases/{}/transfer", held.lease), body).await;
+                let answer = self.post(&format!("/leases/{}/transfer", held.lease), body).await;
+                if answer.ok() {
+                    let data = answer.data();
+                    self.hold(&json!(held.task), &data["id"], &data["fence"], &Value::Null);
+                }
             }
             5 => {
                 let held = self.pick_held(false);

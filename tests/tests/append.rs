@@ -183,6 +183,7 @@ async fn who_and_why_is_in_the_metadata() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
     let client = server.client();
+    client.post("/sessions/start", json!({ "id": "session-1", "agent_id": "agent-7" })).await.data();
     let request = client
         .request("POST", "/tasks")
         .header("agentpm-agent", "agent-7")
@@ -191,7 +192,7 @@ async fn who_and_why_is_in_the_metadata() {
         .header("agentpm-plan-id", "plan-1")
         .json(&json!({ "id": "t", "title": "t" }));
     client.send(request).await.data();
-    let event = client.events().await.remove(0);
+    let event = client.events().await.remove(1);
     for (key, value) in [
         ("agent_id", "agent-7"),
         ("session_id", "session-1"),
@@ -200,7 +201,8 @@ async fn who_and_why_is_in_the_metadata() {
     ] {
         assert_eq!(event["metadata"][key], value, "{event}");
     }
-    assert_eq!(client.get("/events?agent_id=agent-7").await.data()["events"], json!([event]));
+    let of_agent = client.get("/events?agent_id=agent-7&type=TaskCreated").await.data();
+    assert_eq!(of_agent["events"], json!([event]));
     assert_eq!(client.get("/events?agent_id=agent-8").await.data()["events"], json!([]));
 }
 

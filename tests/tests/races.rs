@@ -5,8 +5,8 @@ use agentpm_tests::history::{Fault, Kind, Op, Told, check, plant};
 use agentpm_tests::{Answer, Client, Seed, Server, full, size, time, wait};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::RwLock;
 
@@ -22,17 +22,21 @@ struct Arena {
     unix: Client,
     /// The greatest position that anybody was told.
     known: AtomicU64,
+    /// Of each agent, by number, the tasks and leases that others handed over to it and it has not heard of yet.
+    handed: Vec<Mutex<Vec<(String, String)>>>,
     over: AtomicBool,
 }
 
 /// One agent.
 struct Agent {
     arena: Arc<Arena>,
+    number: usize,
     name: String,
     by_tcp: bool,
     seed: Seed,
     /// Tasks and leases that it holds, or held.
     held: Vec<(String, String)>,
+    /// Those that it knows and lets run out, handed over, or were never its own.
     dead: Vec<(String, String)>,
     ops: Vec<Op>,
 }
@@ -55,6 +59,8 @@ impl Agent {
     /// Works until it is over, and gives what it did.
     async fn work(mut self) -> Vec<Op> {
         while !self.arena.over.load(SeqCst) {
+            let handed = std::mem::take(&mut *self.arena.handed[self.number].lock().unwrap());
+            self.held.extend(handed);
             let call = self.next().await;
             let Some(call) = call else { continue };
             self.make(call).await;
@@ -145,6 +151,10 @@ impl Agent {
                 let body = json!({ "class": "transient", "message": "again", "retry_after_s": 0.05 });
                 ("POST", format!("/tasks/{task}/fail"), with(guard, &body))
             }
+            8 => {
+                let to = (self.number + 1 + self.seed.below(0..AGENTS - 1)) % AGENTS;
+                ("POST", format!("/leases/{lease}/transfer"), json!({ "agent_id": format!("a{to}") }))
+            }
             _ => ("POST", format!("/tasks/{task}/release"), guard),
         };
         Call { kind: Kind::Held { task, lease }, method, path, body, keyed: self.seed.percent(30) }
@@ -180,11 +190,18 @@ impl Agent {
             let pair = taken
                 .and_then(|told| Some((text(&told.data["task"]["id"])?, text(&told.data["lease"]["id"])?)));
             self.held.extend(pair);
-        } else if let Kind::Held { lease, .. } = &call.kind {
+        } else if let Kind::Held { task, lease } = &call.kind {
             let lease = lease.clone();
-            let ends = call.path.ends_with("/release")
-                || call.path.ends_with("/fail")
-                || call.path.ends_with("/transition");
+            let ends =
+                ["/release", "/fail", "/transition", "/transfer"].iter().any(|end| call.path.ends_with(end));
+            let handed = answers.iter().find(|told| told.ok() && call.path.ends_with("/transfer"));
+            if let Some(theirs) = handed.and_then(|told| told.data["id"].as_str()) {
+                let to = call.body["agent_id"].as_str().unwrap()[1..].parse::<usize>().unwrap();
+                let theirs = (task.clone(), theirs.to_owned());
+                self.arena.handed[to].lock().unwrap().push(theirs.clone());
+                // It knows both ids, and neither is good for it any more.
+                self.dead.extend([(task.clone(), lease.clone()), theirs]);
+            }
             let is_over = answers.iter().any(|told| told.status == 423) || ends;
             self.held.retain(|(_, held)| !is_over || *held != lease);
         }
@@ -250,12 +267,14 @@ async fn what_a_hundred_agents_saw_is_what_the_log_says() {
         unix: server.unix_client(),
         tcp: RwLock::new(client),
         known: AtomicU64::new(0),
+        handed: (0..AGENTS).map(|_| Mutex::default()).collect(),
         over: AtomicBool::new(false),
     });
     let agents: Vec<_> = (0..AGENTS)
         .map(|n| {
             let agent = Agent {
                 arena: Arc::clone(&arena),
+                number: n,
                 name: format!("a{n}"),
                 by_tcp: n % 2 == 0,
                 seed: seed.fork(n as u64),
@@ -294,6 +313,8 @@ async fn what_a_hundred_agents_saw_is_what_the_log_says() {
         ops.len(),
         events.len()
     );
+    let handed = events.iter().filter(|event| event["type"] == "LeaseTransferred").count();
+    assert!(handed > 10, "{handed} tasks were handed over");
     let wrong = check(&events, &ops);
     assert!(wrong.is_empty(), "{} violations:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
     for count in [done, refused, nothing, unknown] {

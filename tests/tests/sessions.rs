@@ -181,9 +181,16 @@ async fn who_handed_a_lease_over_has_it_no_longer() {
     let id = lease["id"].as_str().unwrap();
     let transfer = format!("/leases/{id}/transfer");
     let handed = client.post(&transfer, json!({ "agent_id": "eve", "session_id": "s2" })).await.data();
+    let theirs = handed["id"].as_str().unwrap();
+    assert_ne!(theirs, id, "the former holder knows the old one");
     assert_eq!(
-        (&handed["id"], &handed["fence"], &handed["agent_id"], &handed["session_id"]),
-        (&lease["id"], &json!(2), &json!("eve"), &json!("s2"))
+        (&handed["fence"], &handed["agent_id"], &handed["session_id"], &handed["status"]),
+        (&json!(2), &json!("eve"), &json!("s2"), &json!("active"))
+    );
+    let rows = client.query("SELECT id, status, fence FROM leases ORDER BY fence").await;
+    assert_eq!(
+        (rows.texts("id"), rows.texts("status")),
+        (vec![id.to_owned(), theirs.to_owned()], vec!["released".to_owned(), "active".to_owned()])
     );
     let shown = client.get("/tasks/t?include=runs").await.data();
     assert_eq!((&shown["owner_agent_id"], &shown["status"]), (&json!("eve"), &json!("in_progress")));
@@ -197,19 +204,131 @@ async fn who_handed_a_lease_over_has_it_no_longer() {
         .collect();
     assert_eq!(runs.len(), 2);
     assert!(runs.contains(&("bob", "released", json!(1))) && runs.contains(&("eve", "running", json!(1))));
-    let as_agent = async |agent: &str, body: Value| {
-        let request = client.request("POST", "/tasks/t/complete").header("agentpm-agent", agent);
-        client.send(request.json(&body)).await
+    // The old id is good for nothing, whoever uses it and whatever they say they are; nor is the old fence.
+    let ask = async |agent: Option<&str>, method: &str, path: &str, body: Value| {
+        let request = client.request(method, path).json(&body);
+        let request =
+            agent.into_iter().fold(request, |request, agent| request.header("agentpm-agent", agent));
+        client.send(request).await
     };
-    let refused = as_agent("bob", json!({ "lease_id": id })).await;
-    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+    for (agent, lease) in [(None, id), (Some("bob"), id), (Some("eve"), id), (Some("bob"), theirs)] {
+        let held = json!({ "lease_id": lease });
+        let run = format!("/runs/{}/events", shown["runs"][0]["id"].as_str().unwrap());
+        let calls = [
+            ("POST", "/tasks/t/complete".to_owned(), held.clone()),
+            ("PATCH", "/tasks/t".to_owned(), json!({ "title": "u", "lease_id": lease })),
+            (
+                "POST",
+                "/progress_items".to_owned(),
+                json!({ "task_id": "t", "items": ["x"], "lease_id": lease }),
+            ),
+            ("POST", run, json!({ "lease_id": lease, "events": [{ "type": "X" }] })),
+            ("PATCH", format!("/leases/{lease}/renew"), json!({})),
+            ("POST", format!("/leases/{lease}/transfer"), json!({ "agent_id": "zoe" })),
+            ("DELETE", format!("/leases/{lease}"), json!({})),
+        ];
+        for (method, path, body) in calls {
+            let refused = ask(agent, method, &path, body).await;
+            assert_eq!(
+                (refused.status, refused.code()),
+                (423, "ERR_LEASE_EXPIRED"),
+                "{agent:?} {method} {path}"
+            );
+        }
+    }
+    let refused = ask(Some("bob"), "POST", "/tasks/t/complete", json!({ "lease_id": id })).await;
     assert_eq!(refused.error()["details"]["holder"], "eve");
-    let refused = as_agent("eve", json!({ "lease_id": id, "fence": 1 })).await;
+    let stale = json!({ "lease_id": theirs, "fence": 1 });
+    let refused = ask(Some("eve"), "POST", "/tasks/t/complete", stale).await;
     assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
     // The former session takes nothing of it along.
     client.post("/sessions/s1/end", json!({})).await.data();
-    as_agent("eve", json!({ "lease_id": id, "fence": 2 })).await.data();
+    let good = json!({ "lease_id": theirs, "fence": 2 });
+    ask(Some("eve"), "POST", "/tasks/t/complete", good).await.data();
     assert_eq!(status(&client, "t").await, "completed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_good_for_its_holder_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    task(&client, "t").await;
+    let lease = client.post("/tasks/claim", json!({ "agent_id": "bob" })).await.data()["lease"].clone();
+    let update = async |agent: Option<&str>, body: Value| {
+        let request = client.request("PATCH", "/tasks/t").json(&body);
+        let request =
+            agent.into_iter().fold(request, |request, agent| request.header("agentpm-agent", agent));
+        client.send(request).await
+    };
+    let held = |title: &str| json!({ "title": title, "lease_id": lease["id"] });
+    let refused = update(Some("eve"), held("a")).await;
+    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+    assert_eq!(refused.error()["details"]["holder"], "bob");
+    update(Some("bob"), held("b")).await.data();
+    update(None, held("c")).await.data();
+    // It is let through when it says so, and that is on record.
+    let mut said = held("d");
+    said["override"] = json!(true);
+    update(Some("eve"), said).await.data();
+    let over: Vec<_> =
+        client.events().await.into_iter().filter(|event| event["type"] == "LeaseOverride").collect();
+    assert_eq!((over.len(), &over[0]["data"]["by"]), (1, &json!("eve")));
+    // Each operation of a batch as the call by itself.
+    let ops = json!([{ "op": "update_task", "data": { "id": "t", "title": "e", "lease_id": lease["id"] } }]);
+    let request = client.request("POST", "/batch").header("agentpm-agent", "eve");
+    let refused = client.send(request.json(&json!({ "ops": ops }))).await;
+    assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_in_a_session_is_written_by_its_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    start(&client, "s", "bob").await;
+    start(&client, "over", "bob").await;
+    client.post("/sessions/over/end", json!({})).await.data();
+    let head = client.head().await;
+    let write = async |session: &str, agent: Option<&str>, path: &str, body: &Value| {
+        let request = client.request("POST", path).header("agentpm-session", session).json(body);
+        let request =
+            agent.into_iter().fold(request, |request, agent| request.header("agentpm-agent", agent));
+        client.send(request).await
+    };
+    let event = json!({ "events": [{ "type": "Said" }] });
+    let append =
+        json!({ "op": "append", "data": { "appends": [{ "stream": "x", "events": [{ "type": "Said" }] }] } });
+    let writes = [
+        ("/tasks", json!({ "title": "t" })),
+        ("/agents/register", json!({ "name": "z" })),
+        ("/streams/x/events", event),
+        ("/append", append["data"].clone()),
+        ("/batch", json!({ "ops": [{ "op": "create_task", "data": { "title": "t" } }] })),
+        ("/batch", json!({ "ops": [append] })),
+    ];
+    for (path, body) in &writes {
+        for (session, agent, status, code) in [
+            ("none", Some("bob"), 404, "ERR_NOT_FOUND"),
+            ("over", Some("bob"), 409, "ERR_INVALID_STATE"),
+            ("s", Some("eve"), 400, "ERR_VALIDATION"),
+        ] {
+            let refused = write(session, agent, path, body).await;
+            assert_eq!((refused.status, refused.code()), (status, code), "{path} {session} {agent:?}");
+        }
+    }
+    assert_eq!(client.head().await, head);
+    for (path, body) in &writes {
+        for agent in [Some("bob"), None] {
+            write("s", agent, path, body).await.data();
+            let last = client.events().await.pop().unwrap();
+            assert_eq!(last["metadata"]["session_id"], "s", "{path} {last}");
+        }
+    }
+    let refused = write("s", None, "/tasks/claim", &json!({ "agent_id": "eve" })).await;
+    assert_eq!((refused.status, refused.code()), (400, "ERR_VALIDATION"));
+    let refused = write("s", Some("eve"), "/sessions/s/heartbeat", &json!({})).await;
+    assert_eq!((refused.status, refused.code()), (400, "ERR_VALIDATION"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -352,3 +352,34 @@ async fn writers_that_go_on_do_not_stop_a_merge() {
     everybody_hears_everything(&servers).await;
     assert_equal(&servers).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_was_opened_elsewhere_is_offered_when_its_lease_ends() {
+    let dirs = dirs();
+    let (here, there, _) = two(&dirs).await;
+    let (client, other) = (here.client(), there.client());
+    let lease = client.query("SELECT id FROM leases").await.texts("id").remove(0);
+    sync(&here, "push", &["--peer", &there.url()]);
+    // The other node has counted further, so what it says comes last.
+    for n in 0..20 {
+        let noted = json!({ "events": [{ "type": "Noted", "data": { "n": n } }] });
+        other.post("/streams/notes/events", noted).await.data();
+    }
+    other.post("/tasks/a/transition", json!({ "status": "open", "override": true })).await.data();
+    sync(&here, "pull", &["--peer", &there.url()]);
+    let row = client.get("/tasks/a?include=leases").await.data();
+    assert_eq!((&row["status"], &row["leases"][0]["status"]), (&json!("open"), &json!("active")));
+    let offers = async |client: &Client| client.query("SELECT next_task FOR 'eve'").await.rows.len();
+    assert_eq!((offers(&client).await, offers(&other).await), (0, 1), "here bob works on it");
+    let claimed = client.post("/tasks/claim", json!({ "agent_id": "eve" })).await;
+    assert_eq!(claimed.data(), Value::Null);
+    let why = client.query("EXPLAIN next_task FOR 'eve'").await;
+    assert_eq!(why.column("reasons"), [json!(["lease"])]);
+    let before = client.head().await;
+    client.delete(&format!("/leases/{lease}")).await.data();
+    assert_eq!(offers(&client).await, 1);
+    let then = client.query(&format!("SELECT next_task FOR 'eve' AS OF POSITION {before}")).await;
+    assert_eq!(then.rows.len(), 0);
+    let claimed = client.post("/tasks/claim", json!({ "agent_id": "eve" })).await.data();
+    assert_eq!((&claimed["task"]["id"], &claimed["lease"]["fence"]), (&json!("a"), &json!(2)));
+}

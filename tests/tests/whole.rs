@@ -42,6 +42,9 @@ async fn commands(client: &Client, own: &str) -> Vec<Command> {
         "given",
         "late",
         "failed",
+        "beaten",
+        "left",
+        "handed",
     ] {
         task(name, json!({ "max_attempts": 1 })).await;
     }
@@ -64,8 +67,15 @@ async fn commands(client: &Client, own: &str) -> Vec<Command> {
         .await
         .data();
     let mut leases = BTreeMap::new();
-    for name in ["done", "blocked", "given", "failed", "late", "dropped", "cancelled"] {
+    for name in ["done", "blocked", "given", "failed", "late", "dropped", "cancelled", "handed"] {
         leases.insert(name, lease(name).await);
+    }
+    for name in ["beaten", "left"] {
+        let session = json!({ "id": id(name), "agent_id": id("agent") });
+        client.post("/sessions/start", session).await.data();
+        let body =
+            json!({ "task_id": id(name), "agent_id": id("agent"), "session_id": id(name), "ttl_s": 3_600 });
+        client.post("/leases", body).await.data();
     }
     let events = json!([{ "type": "Said", "data": { "n": 1 } }, { "type": "Said", "data": { "n": 2 } }]);
     let ops: Vec<Value> = (0..20)
@@ -155,6 +165,19 @@ async fn commands(client: &Client, own: &str) -> Vec<Command> {
             json!({ "appends": [{ "stream": id("s"), "events": events }, { "stream": id("t"), "events": events }] }),
         ),
         command("batch", "POST", "/batch".into(), json!({ "ops": ops })),
+        command(
+            "heartbeat",
+            "POST",
+            format!("/sessions/{}/heartbeat", id("beaten")),
+            json!({ "progress": [{ "task_id": id("beaten"), "items": ["1", "2", "3"] }] }),
+        ),
+        command("the end of a session", "POST", format!("/sessions/{}/end", id("left")), json!({})),
+        command(
+            "transfer",
+            "POST",
+            format!("/leases/{}/transfer", leases["handed"]),
+            json!({ "agent_id": "another" }),
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use super::session;
 use super::validate::Problems;
 use crate::TextSet;
 use crate::answer::{Pending, PendingClaim};
-use crate::command::{Candidate, Claim, Guard};
+use crate::command::{Candidate, Claim};
 use crate::rejection::Rejection;
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
         }
         let node = work.at(id);
         let Some(task) = node.task() else { continue };
-        // Another node may have opened it; here somebody works on it still.
-        if guard::verdict(draft, task, &Guard::default(), Step::Claim) != Verdict::Allowed {
+        // What somebody here works on is on no shelf; a claim holds to the rules all the same.
+        if guard::verdict(draft, task, Step::Claim) != Verdict::Allowed {
             continue;
         }
         let candidate = Candidate { task, graph: &node.graph, now };

@@ -32,6 +32,8 @@ pub(super) struct Draft<'a> {
     used: Vec<Arc<Lease>>,
     /// Sessions that the events say something of.
     heard: FxHashSet<Text>,
+    /// The session that the request names for what it writes.
+    session_id: Option<Text>,
 }
 
 /// What a task is from now on: all that `TaskStatusChanged` says.
@@ -75,7 +77,13 @@ impl<'a> Draft<'a> {
             renewed: FxHashSet::default(),
             used: Vec::new(),
             heard: FxHashSet::default(),
+            session_id: super::session::named(&context.metadata),
         }
+    }
+
+    /// The session that the request names for what it writes.
+    pub(super) fn session_id(&self) -> Option<&Text> {
+        self.session_id.as_ref()
     }
 
     pub(super) fn take_events(&mut self) -> Vec<NewEvent> {

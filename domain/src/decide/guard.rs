@@ -3,7 +3,6 @@
 
 use super::draft::Draft;
 use super::rules::{self, ARCHIVED, Hold, Refusal, Shown, Stand, Step, Title, Verdict};
-use super::session;
 use crate::command::Guard;
 use crate::event::{data::LeaseOverride, kind};
 use crate::rejection::{Holder, Rejection};
@@ -27,32 +26,54 @@ pub(super) fn holder(lease: &Lease) -> Holder {
     Holder { agent_id: lease.agent_id.clone(), since: lease.created_at, expires_at: lease.expires_at }
 }
 
-/// What the rules say of a step: see [`rules::verdict`].
-pub(super) fn verdict(draft: &Draft<'_>, task: &Task, guard: &Guard, step: Step) -> Verdict {
-    rules::verdict(stand(draft, task), step, title(draft, task, guard))
+/// The lease of a task that is not over in the log, looked up once for all that one step asks of it.
+struct Held {
+    lease: Option<Arc<Lease>>,
+    hold: Hold,
+}
+
+impl Held {
+    fn of(draft: &Draft<'_>, task_id: &str) -> Self {
+        let lease = lease_of(draft, task_id);
+        let hold = match &lease {
+            None => Hold::Nobody,
+            Some(lease) if draft.now() < lease.expires_at => Hold::Somebody,
+            Some(_) => Hold::Overdue,
+        };
+        Self { lease, hold }
+    }
+
+    /// The lease that holds the task now.
+    fn holding(&self) -> Option<&Arc<Lease>> {
+        self.lease.as_ref().filter(|_| self.hold == Hold::Somebody)
+    }
+
+    /// That lease, if it is the one that is shown, by whoever it is of.
+    fn shown_by(&self, draft: &Draft<'_>, lease_id: &Text) -> Option<&Arc<Lease>> {
+        self.holding().filter(|lease| lease.id == *lease_id && !is_anothers(draft, lease))
+    }
+
+    fn title(&self, draft: &Draft<'_>, task: &Task, guard: &Guard) -> Title {
+        let fence = |fence| self.holding().is_some_and(|lease| lease.fence == fence);
+        Title {
+            hold: self.hold,
+            lease: shown(guard.lease_id.as_ref(), |id| self.shown_by(draft, id).is_some()),
+            fence: shown(guard.fence, fence),
+            version: shown(guard.expected_version, |version| version == task.version),
+            override_lease: guard.override_lease,
+        }
+    }
+}
+
+/// What the rules say of a step that is asked for with nothing shown: see [`rules::verdict`].
+pub(super) fn verdict(draft: &Draft<'_>, task: &Task, step: Step) -> Verdict {
+    let title = Held::of(draft, &task.id).title(draft, task, &Guard::default());
+    rules::verdict(stand(draft, task), step, title)
 }
 
 /// How the task stands after the events so far.
 pub(super) fn stand(draft: &Draft<'_>, task: &Task) -> Stand {
     Stand::of(task, draft.blocked_by_count(&task.id))
-}
-
-fn title(draft: &Draft<'_>, task: &Task, guard: &Guard) -> Title {
-    let held = holding_lease(draft, &task.id);
-    let hold = match &held {
-        Some(_) => Hold::Somebody,
-        None if lease_of(draft, &task.id).is_some() => Hold::Overdue,
-        None => Hold::Nobody,
-    };
-    let held = held.as_deref();
-    let is_own = |id: &Text| held.is_some_and(|lease| lease.id == *id && !is_former(draft, lease));
-    Title {
-        hold,
-        lease: shown(guard.lease_id.as_ref(), is_own),
-        fence: shown(guard.fence, |fence| held.is_some_and(|lease| lease.fence == fence)),
-        version: shown(guard.expected_version, |version| version == task.version),
-        override_lease: guard.override_lease,
-    }
 }
 
 fn shown<T>(what: Option<T>, is_right: impl FnOnce(T) -> bool) -> Shown {
@@ -68,20 +89,29 @@ fn shown<T>(what: Option<T>, is_right: impl FnOnce(T) -> bool) -> Shown {
 /// # Errors
 /// What the rules refuse: see [`rules::verdict`].
 pub(super) fn check(draft: &mut Draft<'_>, task: &Task, guard: &Guard, step: Step) -> Result<(), Rejection> {
-    match verdict(draft, task, guard, step) {
-        Verdict::Refused(refusal) => return Err(rejection(draft, task, guard, step, refusal)),
-        Verdict::Overridden => record_override(draft, task, step.command()),
+    let held = Held::of(draft, &task.id);
+    match rules::verdict(stand(draft, task), step, held.title(draft, task, guard)) {
+        Verdict::Refused(refusal) => return Err(rejection(draft, task, guard, step, refusal, &held)),
+        Verdict::Overridden => record_override(draft, task, step.command(), held.lease.as_deref()),
         Verdict::Allowed => {}
     }
-    let held = holding_lease(draft, &task.id);
-    session::note_use(draft, guard, held);
+    let used = guard.lease_id.as_ref().and_then(|id| held.shown_by(draft, id));
+    if let Some(lease) = used.map(Arc::clone) {
+        draft.note_used(lease);
+    }
     Ok(())
 }
 
 /// The refusal, with what it has to tell.
-fn rejection(draft: &Draft<'_>, task: &Task, guard: &Guard, step: Step, refusal: Refusal) -> Rejection {
-    let held = holding_lease(draft, &task.id);
-    let holder = held.as_deref().map(holder);
+fn rejection(
+    draft: &Draft<'_>,
+    task: &Task,
+    guard: &Guard,
+    step: Step,
+    refusal: Refusal,
+    held: &Held,
+) -> Rejection {
+    let holder = held.holding().map(|lease| holder(lease));
     let task_id = task.id.clone();
     match (refusal, holder) {
         (Refusal::VersionConflict, _) => {
@@ -108,14 +138,13 @@ pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejec
     Rejection::InvalidState { from: task.status.as_str(), to, allowed }
 }
 
-/// Whether the one who asks held the lease and handed it over: its id is not theirs any more.
-pub(super) fn is_former(draft: &Draft<'_>, lease: &Lease) -> bool {
-    let actor = draft.context.actor.as_ref().filter(|actor| **actor != lease.agent_id);
-    actor.is_some_and(|actor| lease.former.contains(actor))
+/// Whether the one who asks says to be another agent than the lease's. Who does not say who it is is whoever
+/// knows the lease's id.
+pub(super) fn is_anothers(draft: &Draft<'_>, lease: &Lease) -> bool {
+    draft.context.actor.as_ref().is_some_and(|actor| *actor != lease.agent_id)
 }
 
-fn record_override(draft: &mut Draft<'_>, task: &Task, command: &'static str) {
-    let lease = lease_of(draft, &task.id);
+fn record_override(draft: &mut Draft<'_>, task: &Task, command: &'static str, lease: Option<&Lease>) {
     let lease_id = lease.map(|lease| lease.id.clone());
     let data = LeaseOverride {
         task_id: task.id.clone(),

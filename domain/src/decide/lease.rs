@@ -1,12 +1,12 @@
 use super::draft::{Draft, Next};
-use super::guard::{self, holder, holding_lease, is_former, lease_of};
+use super::guard::{self, holder, holding_lease, is_anothers, lease_of};
 use super::rules::Step;
 use super::run::{self, End};
 use super::validate::Problems;
 use super::{expire, session};
 use crate::answer::Pending;
 use crate::command::{AcquireLease, Guard, TransferLease};
-use crate::event::data::{LeaseAcquired, LeaseRenewed, LeaseTransferred, RunStarted};
+use crate::event::data::{LeaseAcquired, LeaseRenewed, RunStarted};
 use crate::event::{Moment, kind, tags::Tags};
 use crate::rejection::Rejection;
 use crate::rows::{Lease, Task, TaskStatus};
@@ -76,11 +76,23 @@ pub(super) fn acquire(draft: &mut Draft<'_>, command: AcquireLease) -> Result<Pe
 }
 
 /// Lease, run and status of a task that somebody starts to work on.
-pub(super) fn start(draft: &mut Draft<'_>, task: &Arc<Task>, worker: &Worker) -> Started {
+pub(super) fn start(draft: &mut Draft<'_>, task: &Task, worker: &Worker) -> Started {
     let lease_id = draft.fresh_id();
+    start_attempt(draft, task, worker, lease_id, task.attempts.saturating_add(1))
+}
+
+fn start_attempt(
+    draft: &mut Draft<'_>,
+    task: &Task,
+    worker: &Worker,
+    lease_id: Text,
+    attempt: u32,
+) -> Started {
     let fence = draft.work.node(&task.id).map_or(0, |node| node.fence()) + 1;
-    let attempts = task.attempts.saturating_add(1);
     let Worker { agent_id, session_id, ttl_ms } = worker;
+    let tags = Tags::of_task(&task.id, task.project_id.as_ref())
+        .with("agent:", agent_id)
+        .maybe("session:", session_id.as_ref());
     let data = LeaseAcquired {
         id: lease_id.clone(),
         task_id: task.id.clone(),
@@ -90,31 +102,17 @@ pub(super) fn start(draft: &mut Draft<'_>, task: &Arc<Task>, worker: &Worker) ->
         ttl_ms: *ttl_ms,
         expires_at: Moment(draft.now().plus_ms(*ttl_ms)),
     };
-    let tags = tags_for(task, agent_id, session_id.as_ref()).with("lease:", &lease_id);
-    draft.push("lease-", &lease_id, kind::LEASE_ACQUIRED, &data, tags);
-    let run_id = start_run(draft, task, &lease_id, (agent_id, session_id.as_ref()), attempts);
-    Started { lease_id, run_id }
-}
-
-/// The run of somebody who works under a lease from now on, and the task's status; gives the run's id.
-fn start_run(
-    draft: &mut Draft<'_>,
-    task: &Task,
-    lease_id: &Text,
-    (agent_id, session_id): (&Text, Option<&Text>),
-    attempt: u32,
-) -> Text {
+    draft.push("lease-", &lease_id, kind::LEASE_ACQUIRED, &data, tags.clone().with("lease:", &lease_id));
     let run_id = draft.fresh_id();
     let data = RunStarted {
         id: run_id.clone(),
         task_id: task.id.clone(),
         agent_id: agent_id.clone(),
-        session_id: session_id.cloned(),
+        session_id: session_id.clone(),
         lease_id: lease_id.clone(),
         attempt,
     };
-    let tags = tags_for(task, agent_id, session_id).with("run:", &run_id);
-    draft.push("run-", &run_id, kind::RUN_STARTED, &data, tags);
+    draft.push("run-", &run_id, kind::RUN_STARTED, &data, tags.with("run:", &run_id));
     let next = Next {
         owner_agent_id: Some(agent_id.clone()),
         attempts: attempt,
@@ -123,17 +121,11 @@ fn start_run(
         ..Next::of(task, TaskStatus::InProgress)
     };
     draft.change_status(task, next);
-    run_id
+    Started { lease_id, run_id }
 }
 
-fn tags_for(task: &Task, agent_id: &Text, session_id: Option<&Text>) -> Tags {
-    Tags::of_task(&task.id, task.project_id.as_ref()).with("agent:", agent_id).maybe("session:", session_id)
-}
-
-/// Most times that one lease may be handed over: who had it is remembered with it.
-pub const TRANSFERS_MAX: usize = 100;
-
-/// Another agent goes on with the task, under the same lease with the next fence.
+/// Another agent goes on with the task: the lease ends, and there is another with the next fence, so that nothing
+/// the former holder knows is good any more.
 pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<Pending, Rejection> {
     let TransferLease { lease_id, agent_id, session_id } = command;
     let mut problems = Problems::default();
@@ -141,38 +133,22 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
     problems.finish()?;
     let lease = active(draft, &lease_id)?;
     session::admit(draft, &agent_id, session_id.as_ref())?;
-    let mut problems = Problems::default();
     if lease.agent_id == agent_id && lease.session_id == session_id {
+        let mut problems = Problems::default();
         problems.add("/agent_id", "holds the lease already; to go on with it, renew it");
+        problems.finish()?;
     }
-    if lease.former.as_slice().len() >= TRANSFERS_MAX {
-        problems.add(
-            "/agent_id",
-            format!("{TRANSFERS_MAX} agents have had this lease already; release the task"),
-        );
-    }
-    problems.finish()?;
     let task = draft.task(&lease.task_id)?;
     if task.status != TaskStatus::InProgress || task.archived_at.is_some() {
         return Err(guard::invalid(draft, &task, TaskStatus::InProgress.as_str()));
     }
-    let note = Some(format!("handed over to {agent_id}").into());
-    let run = run::end_under(draft, &lease, End::Released { note });
-    let data = LeaseTransferred {
-        id: lease_id.clone(),
-        task_id: task.id.clone(),
-        from_agent_id: Some(lease.agent_id.clone()),
-        agent_id: agent_id.clone(),
-        session_id: session_id.clone(),
-        fence: draft.work.node(&task.id).map_or(lease.fence, |node| node.fence()) + 1,
-        expires_at: Moment(draft.now().plus_ms(lease.ttl_ms)),
-    };
-    let tags = tags_for(&task, &agent_id, session_id.as_ref()).with("lease:", &lease_id);
-    draft.push("lease-", &lease_id, kind::LEASE_TRANSFERRED, &data, tags);
-    draft.note_renewed(lease_id.clone());
-    let attempt = run.map_or(task.attempts, |run| run.attempt);
-    start_run(draft, &task, &lease_id, (&agent_id, session_id.as_ref()), attempt);
-    Ok(Pending::Lease(lease_id))
+    let next_id = draft.fresh_id();
+    let end = End::HandedOver { agent_id: agent_id.clone(), lease_id: next_id.clone() };
+    let ended = run::end_lease(draft, &lease, end);
+    let attempt = ended.run.map_or(task.attempts, |run| run.attempt);
+    let worker = Worker { agent_id, session_id, ttl_ms: lease.ttl_ms };
+    let started = start_attempt(draft, &task, &worker, next_id, attempt);
+    Ok(Pending::Lease(started.lease_id))
 }
 
 /// The lease of that id, if it holds its task now.
@@ -182,7 +158,7 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
 pub(super) fn active(draft: &Draft<'_>, lease_id: &Text) -> Result<Arc<Lease>, Rejection> {
     let known = draft.work.leases.get(lease_id).map(|version| &version.row);
     match known.and_then(|lease| holding_lease(draft, &lease.task_id)) {
-        Some(lease) if lease.id == *lease_id && !is_former(draft, &lease) => Ok(lease),
+        Some(lease) if lease.id == *lease_id && !is_anothers(draft, &lease) => Ok(lease),
         other => {
             Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: other.as_deref().map(holder) })
         }

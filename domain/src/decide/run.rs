@@ -7,7 +7,7 @@ use super::validate::Problems;
 use super::{context, lease, status};
 use crate::answer::Pending;
 use crate::command::{CompleteTask, FailTask, Guard, NewContext, RunEvent};
-use crate::event::data::{LeaseExpired, Only, RunCompleted, RunFailed, RunReleased};
+use crate::event::data::{LeaseExpired, LeaseTransferred, Only, RunCompleted, RunFailed, RunReleased};
 use crate::event::{Json, Moment, kind, tags::Tags};
 use crate::rejection::Rejection;
 use crate::reserved::is_reserved_type;
@@ -29,10 +29,27 @@ const KIND_BYTES_MAX: usize = 128;
 
 /// How a run ends.
 pub(super) enum End {
-    Completed { output: Option<Text>, evidence: Option<Text>, cost: Option<f64>, tokens: Option<i64> },
-    Failed { class: FailureClass, message: Text, retry_after_ms: Option<i64> },
+    Completed {
+        output: Option<Text>,
+        evidence: Option<Text>,
+        cost: Option<f64>,
+        tokens: Option<i64>,
+    },
+    Failed {
+        class: FailureClass,
+        message: Text,
+        retry_after_ms: Option<i64>,
+    },
     Cancelled,
-    Released { note: Option<Text> },
+    Released {
+        note: Option<Text>,
+    },
+    /// Another agent goes on.
+    HandedOver {
+        agent_id: Text,
+        /// The lease it goes on under.
+        lease_id: Text,
+    },
     Expired,
 }
 
@@ -71,27 +88,50 @@ pub(super) fn end_run(draft: &mut Draft<'_>, task: &Task, end: End) -> Ended {
     }
 }
 
-/// Ends the run under a lease, if there is one; as it was while it ran.
-pub(super) fn end_under(draft: &mut Draft<'_>, lease: &Lease, end: End) -> Option<Arc<Run>> {
-    let work = draft.work;
-    let run = work.leases.run(&lease.id).and_then(|id| work.runs.get(id)).map(|run| Arc::clone(&run.row))?;
-    push_end(draft, &run, end);
-    Some(run)
-}
-
 /// Ends a lease and the run under it.
 pub(super) fn end_lease(draft: &mut Draft<'_>, lease: &Lease, end: End) -> Ended {
-    let expired = matches!(end, End::Expired);
-    let run = end_under(draft, lease, end);
-    let (id, tags) = (&lease.id, lease::tags(draft, lease));
-    if expired {
-        let data = LeaseExpired { id: id.clone(), expires_at: Moment(lease.expires_at) };
-        draft.push("lease-", id, kind::LEASE_EXPIRED, &data, tags);
-    } else {
-        draft.push("lease-", id, kind::LEASE_RELEASED, &Only { id: id.clone() }, tags);
+    let work = draft.work;
+    let run = work.leases.run(&lease.id).and_then(|id| work.runs.get(id)).map(|run| Arc::clone(&run.row));
+    let how = match &end {
+        End::Expired => How::Expired,
+        End::HandedOver { agent_id, lease_id } => How::HandedOver(agent_id.clone(), lease_id.clone()),
+        End::Completed { .. } | End::Failed { .. } | End::Cancelled | End::Released { .. } => How::Released,
+    };
+    if let Some(run) = &run {
+        push_end(draft, run, end);
     }
-    draft.note_ended(id.clone());
-    Ended { lease_id: Some(id.clone()), run }
+    push_lease_end(draft, lease, how);
+    draft.note_ended(lease.id.clone());
+    Ended { lease_id: Some(lease.id.clone()), run }
+}
+
+/// What the end of a run is to its lease.
+enum How {
+    Released,
+    Expired,
+    /// To that agent, under that lease.
+    HandedOver(Text, Text),
+}
+
+fn push_lease_end(draft: &mut Draft<'_>, lease: &Lease, how: How) {
+    let (id, tags) = (lease.id.clone(), lease::tags(draft, lease));
+    match how {
+        How::Released => draft.push("lease-", &lease.id, kind::LEASE_RELEASED, &Only { id }, tags),
+        How::Expired => {
+            let data = LeaseExpired { id, expires_at: Moment(lease.expires_at) };
+            draft.push("lease-", &lease.id, kind::LEASE_EXPIRED, &data, tags);
+        }
+        How::HandedOver(to_agent_id, to_lease_id) => {
+            let data = LeaseTransferred {
+                id,
+                task_id: lease.task_id.clone(),
+                from_agent_id: lease.agent_id.clone(),
+                agent_id: to_agent_id,
+                lease_id: to_lease_id,
+            };
+            draft.push("lease-", &lease.id, kind::LEASE_TRANSFERRED, &data, tags);
+        }
+    }
 }
 
 fn push_end(draft: &mut Draft<'_>, run: &Run, end: End) {
@@ -106,6 +146,10 @@ fn push_end(draft: &mut Draft<'_>, run: &Run, end: End) {
         }
         End::Cancelled => push(draft, run, kind::RUN_CANCELLED, &Only { id }),
         End::Released { note } => push(draft, run, kind::RUN_RELEASED, &RunReleased { id, note }),
+        End::HandedOver { agent_id, lease_id: _ } => {
+            let note = Some(format!("handed over to {agent_id}").into());
+            push(draft, run, kind::RUN_RELEASED, &RunReleased { id, note });
+        }
         End::Expired => push(draft, run, kind::RUN_EXPIRED, &Only { id }),
     }
 }
@@ -206,11 +250,11 @@ pub(super) fn release_lease(draft: &mut Draft<'_>, lease_id: &Text) -> Result<Pe
     let task = draft.task(&lease.task_id)?;
     if task.status != TaskStatus::InProgress || task.elsewhere {
         // Another node has said meanwhile where the task stands: only the lease and its run end.
-        let ended = end_lease(draft, &lease, End::Released { note: None });
-        return Ok(ended.answer(draft, task.id.clone()));
+        end_lease(draft, &lease, End::Released { note: None });
+    } else {
+        let guard = Guard { lease_id: Some(lease.id.clone()), ..Guard::default() };
+        release(draft, lease.task_id.clone(), &guard, None)?;
     }
-    let guard = Guard { lease_id: Some(lease.id.clone()), ..Guard::default() };
-    release(draft, lease.task_id.clone(), &guard, None)?;
     Ok(Pending::LeaseEnded(lease))
 }
 

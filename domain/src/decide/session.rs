@@ -1,7 +1,7 @@
 //! Sessions: that an agent is there. Apart from leases, but with a session its leases go.
 
 use super::draft::Draft;
-use super::guard::{self, holding_lease};
+use super::guard::holding_lease;
 use super::run::{self, End};
 use super::validate::Problems;
 use super::{expire, lease, progress, status};
@@ -9,12 +9,12 @@ use crate::answer::Pending;
 use crate::command::{Directive, Guard, Heartbeat, Progress, StartSession};
 use crate::event::data::{SessionEnded, SessionHeartbeat, SessionStarted};
 use crate::event::{Json, kind, tags::Tags};
-use crate::rejection::Rejection;
+use crate::rejection::{Problem, Rejection};
 use crate::rows::{Lease, Session, SessionStatus, TaskStatus};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::Arc;
-use store::Text;
+use store::{Text, Timestamp};
 
 /// Shortest silence after which a session is lost, in milliseconds.
 pub const SESSION_TIMEOUT_MIN_MS: i64 = 1_000;
@@ -49,22 +49,51 @@ pub(super) fn start(draft: &mut Draft<'_>, command: StartSession) -> Result<Pend
     Ok(Pending::Session(id))
 }
 
-/// The session of that id, if it is there now.
+/// Whether a session is there now, and of the one who asks; who does not say who it is is of any.
 ///
 /// # Errors
-/// [`Rejection::NotFound`] and [`Rejection::SessionClosed`]. One whose time has passed is closed, whether or not its
-/// end is in the log yet.
-fn active(draft: &Draft<'_>, id: &Text) -> Result<Arc<Session>, Rejection> {
-    let session = draft.work.session(id);
+/// [`Rejection::NotFound`], [`Rejection::SessionClosed`], and [`Rejection::Validation`] of another agent's. One whose
+/// time has passed is closed, whether or not its end is in the log yet.
+pub fn check<'s>(
+    session: Option<&'s Arc<Session>>,
+    id: &Text,
+    asks: Option<&Text>,
+    now: Timestamp,
+) -> Result<&'s Arc<Session>, Rejection> {
     let session = session.ok_or_else(|| Rejection::NotFound { kind: "session", id: id.clone() })?;
-    if !is_active(draft, session) {
+    if !is_active(session, now) {
         return Err(Rejection::SessionClosed { id: id.clone() });
     }
-    Ok(Arc::clone(session))
+    match asks {
+        Some(asks) if *asks != session.agent_id => Err(Rejection::Validation(vec![Problem {
+            pointer: String::new(),
+            message: format!("session `{id}` is of agent `{}`, not of `{asks}`, who asks", session.agent_id),
+        }])),
+        _ => Ok(session),
+    }
 }
 
-fn is_active(draft: &Draft<'_>, session: &Session) -> bool {
-    session.status == SessionStatus::Active && draft.now() < session.deadline()
+fn is_active(session: &Session, now: Timestamp) -> bool {
+    session.status == SessionStatus::Active && now < session.deadline()
+}
+
+/// The session of that id, if it is there now, whoever asks.
+fn active(draft: &Draft<'_>, id: &Text) -> Result<Arc<Session>, Rejection> {
+    check(draft.work.session(id), id, None, draft.now()).cloned()
+}
+
+/// The session of that id, if it is there now, and of the one who asks.
+fn own(draft: &Draft<'_>, id: &Text) -> Result<Arc<Session>, Rejection> {
+    check(draft.work.session(id), id, draft.context.actor.as_ref(), draft.now()).cloned()
+}
+
+/// Whether the session that a request names for what it writes is there and its own. The session that a command is
+/// about, or is to begin, is the command's to look at.
+pub(super) fn check_named(draft: &Draft<'_>, about: Option<&Text>) -> Result<(), Rejection> {
+    match draft.session_id().filter(|id| Some(*id) != about) {
+        Some(id) => own(draft, id).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Whether this agent may take leases in that session, and how many more.
@@ -95,8 +124,8 @@ pub(super) fn admit(
 /// The session is alive; its leases go on, and its agent hears how they stand.
 pub(super) fn heartbeat(draft: &mut Draft<'_>, command: Heartbeat) -> Result<Pending, Rejection> {
     let Heartbeat { session_id, leases, progress } = command;
-    check(leases.as_deref().unwrap_or_default(), &progress)?;
-    let session = active(draft, &session_id)?;
+    check_beat(leases.as_deref().unwrap_or_default(), &progress)?;
+    let session = own(draft, &session_id)?;
     let data = SessionHeartbeat {
         id: session_id.clone(),
         agent_id: session.agent_id.clone(),
@@ -123,7 +152,7 @@ pub(super) fn heartbeat(draft: &mut Draft<'_>, command: Heartbeat) -> Result<Pen
     Ok(Pending::Heartbeat { session_id, leases: told })
 }
 
-fn check(leases: &[Text], progress: &[Progress]) -> Result<(), Rejection> {
+fn check_beat(leases: &[Text], progress: &[Progress]) -> Result<(), Rejection> {
     let mut problems = Problems::default();
     problems.at_most("/leases", leases.len(), SESSION_LEASES_MAX);
     problems.at_most("/progress", progress.len(), HEARTBEAT_PROGRESS_MAX);
@@ -189,7 +218,7 @@ pub(super) enum Over {
 
 /// The session is over at somebody's word.
 pub(super) fn end(draft: &mut Draft<'_>, session_id: Text) -> Result<Pending, Rejection> {
-    let session = active(draft, &session_id)?;
+    let session = own(draft, &session_id)?;
     close(draft, &session, Over::Ended);
     Ok(Pending::Session(session_id))
 }
@@ -236,7 +265,7 @@ pub(super) fn keep_alive(draft: &mut Draft<'_>) {
     if !draft.has_events() {
         return;
     }
-    let mut sessions: Vec<Text> = named(&draft.context.metadata).into_iter().collect();
+    let mut sessions: Vec<Text> = draft.session_id().cloned().into_iter().collect();
     for lease in draft.take_used() {
         sessions.extend(lease.session_id.clone());
         let due = draft.now().plus_ms(lease.ttl_ms);
@@ -248,7 +277,7 @@ pub(super) fn keep_alive(draft: &mut Draft<'_>) {
         let Some(session) = draft.work.session(&id).map(Arc::clone) else { continue };
         let due = draft.now().plus_ms(session.timeout_ms);
         if !draft.was_heard(&id)
-            && is_active(draft, &session)
+            && is_active(&session, draft.now())
             && moves(session.deadline(), due, session.timeout_ms)
         {
             let data =
@@ -264,12 +293,12 @@ pub(super) fn keep_alive(draft: &mut Draft<'_>) {
 pub const RENEWAL_MIN_MS: i64 = 1_000;
 
 /// Whether a deadline would move by enough: [`RENEWAL_MIN_MS`], or half of what it lasts if that is less.
-fn moves(from: store::Timestamp, to: store::Timestamp, lasts_ms: i64) -> bool {
+fn moves(from: Timestamp, to: Timestamp, lasts_ms: i64) -> bool {
     to >= from.plus_ms(RENEWAL_MIN_MS.min(lasts_ms / 2))
 }
 
 /// `metadata.session_id`.
-fn named(metadata: &str) -> Option<Text> {
+pub(super) fn named(metadata: &str) -> Option<Text> {
     #[derive(Deserialize)]
     struct Where<'a> {
         #[serde(borrow, default)]
@@ -280,14 +309,4 @@ fn named(metadata: &str) -> Option<Text> {
         return None;
     }
     serde_json::from_str::<Where<'_>>(metadata).ok()?.session_id.map(|id| Text::from(&*id))
-}
-
-/// A write was let through by this lease.
-pub(super) fn note_use(draft: &mut Draft<'_>, guard: &Guard, lease: Option<Arc<Lease>>) {
-    if let Some(lease) = lease
-        && guard.lease_id.as_ref() == Some(&lease.id)
-        && !guard::is_former(draft, &lease)
-    {
-        draft.note_used(lease);
-    }
 }

@@ -321,7 +321,7 @@ pub const CATALOGUE: &[EventType] = &[
             must("task_id", ID, "the task"),
             must("agent_id", ID, "the holder"),
             may("session_id", ID, "the holder's session", NO_SESSION),
-            must("fence", INTEGER, "how often the task was taken or handed over so far, from 1"),
+            must("fence", INTEGER, "how often the task was taken so far, hand-overs included, from 1"),
             must("ttl_ms", INTEGER, "how long each renewal lasts, in milliseconds"),
             must("expires_at", TIME, "from then on it is refused"),
         ],
@@ -372,18 +372,23 @@ pub const CATALOGUE: &[EventType] = &[
     EventType {
         name: "LeaseTransferred",
         family: "Leases",
-        summary: "The lease went to another agent.",
+        summary: "The lease ended, as its holder handed the task over: another agent goes on under a lease of its \
+                  own, which begins in the same commit.",
         stream_prefix: "lease-",
         fields: &[
-            must("id", ID, "the lease"),
+            must("id", ID, "the lease that ended"),
             must("task_id", ID, "the task"),
             must("from_agent_id", ID, "the holder until now"),
             must("agent_id", ID, "the holder from now on"),
-            may("session_id", ID, "its session", NO_SESSION),
-            must("fence", INTEGER, "how often the task was taken or handed over so far, this time included"),
-            must("expires_at", TIME, "from then on it is refused"),
+            must("lease_id", ID, "the lease it goes on under"),
         ],
-        tags: LEASE_TAGS,
+        tags: &[
+            "task:{task_id}",
+            "project:{project_id}",
+            "agent:{from_agent_id}",
+            "session:{session_id}",
+            "lease:{id}",
+        ],
     },
     EventType {
         name: "RunStarted",

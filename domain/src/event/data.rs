@@ -353,13 +353,12 @@ pub struct LeaseTransferred {
     pub id: Text,
     #[serde(default)]
     pub task_id: Text,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_agent_id: Option<Text>,
+    #[serde(default)]
+    pub from_agent_id: Text,
+    #[serde(default)]
     pub agent_id: Text,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<Text>,
-    pub fence: u64,
-    pub expires_at: Moment,
+    #[serde(default)]
+    pub lease_id: Text,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 use super::{Fold, id, row};
-use crate::TextSet;
-use crate::event::data::{LeaseAcquired, LeaseRenewed, LeaseTransferred};
+use crate::event::data::{LeaseAcquired, LeaseRenewed};
 use crate::event::kind;
 use crate::rows::{Lease, LeaseStatus, Row, Table};
-use crate::state::Work;
+use crate::state::{Ripple, Work};
 use std::sync::Arc;
 use store::{Event, Revision, Version};
 
@@ -27,7 +26,6 @@ impl Work {
             expires_at: data.expires_at.0,
             created_at: fold.time,
             updated_at: fold.time,
-            former: TextSet::default(),
         };
         let version = fold.version(lease);
         let lease = Arc::clone(&version.row);
@@ -54,34 +52,15 @@ impl Work {
         Some(())
     }
 
-    pub(super) fn lease_transferred(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
-        let data: LeaseTransferred = fold.data()?;
-        let before = &self.leases.get(suffix)?.row;
-        let mut former = before.former.as_slice().to_vec();
-        former.push(before.agent_id.clone());
-        let version = fold.version(Lease {
-            agent_id: data.agent_id,
-            session_id: data.session_id,
-            fence: data.fence,
-            expires_at: data.expires_at.0,
-            updated_at: fold.time,
-            former: former.into(),
-            ..Lease::clone(before)
-        });
-        let lease = Arc::clone(&version.row);
-        let node = self.intern(&lease.task_id);
-        self.list_lease(node, &lease);
-        let before = self.leases.put(version);
-        note(before, &lease, fold);
-        self.agent_seen(&lease.agent_id, fold);
-        Some(())
-    }
-
-    /// Released or expired.
+    /// Released, handed over or expired.
     pub(super) fn lease_ended(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
         let lease = Arc::new(ended(&self.leases.get(suffix)?.row, fold.event)?);
         let before = self.leases.remove(suffix);
         note(before, &lease, fold);
+        let node = self.intern(&lease.task_id);
+        let mut ripple = Ripple::default();
+        self.hold_changed(node, &mut ripple);
+        self.settle(ripple, fold);
         Some(())
     }
 }
@@ -90,7 +69,7 @@ impl Work {
 pub(crate) fn ended(lease: &Lease, event: &Event) -> Option<Lease> {
     let status = match &*event.kind {
         kind::LEASE_EXPIRED => LeaseStatus::Expired,
-        kind::LEASE_RELEASED => LeaseStatus::Released,
+        kind::LEASE_RELEASED | kind::LEASE_TRANSFERRED => LeaseStatus::Released,
         _ => return None,
     };
     Some(Lease { status, updated_at: event.time, ..lease.clone() })

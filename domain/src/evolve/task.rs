@@ -159,11 +159,12 @@ impl Work {
             before.map(|before| row(before, Row::Task)),
             Some(Row::Task(version.row)),
         );
+        let mut ripple = Ripple::default();
         if was != after {
-            let mut ripple = Ripple::default();
             self.standing_changed(node, was, after, &mut ripple);
-            self.settle(ripple, fold);
         }
+        self.hold_changed(node, &mut ripple);
+        self.settle(ripple, fold);
         self.place(node);
     }
 

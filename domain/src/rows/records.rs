@@ -192,7 +192,7 @@ pub struct Lease {
     pub agent_id: Text,
     /// The holder's session, if it named one.
     pub session_id: Option<Text>,
-    /// How often the task was taken or handed over so far, from 1: for the holder to hand to resources outside.
+    /// How often the task was taken so far, hand-overs included, from 1: for the holder to hand to resources outside.
     pub fence: u64,
     /// Where it stands.
     pub status: LeaseStatus,
@@ -202,8 +202,6 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// When it was acquired.
     pub created_at: Timestamp,
-    /// When it was last renewed, handed over or ended.
+    /// When it was last renewed, or ended.
     pub updated_at: Timestamp,
-    /// Those who handed it over: the lease is no longer theirs. Not a column.
-    pub former: TextSet,
 }

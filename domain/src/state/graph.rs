@@ -1,4 +1,5 @@
-//! What the relationships say of tasks, kept up as tasks and relationships change.
+//! What the relationships say of tasks, kept up as tasks and relationships change; and which are leased without being
+//! in progress.
 //!
 //! The depth of a task is one more than the greatest depth of an unfinished task that waits for it. Each
 //! change goes on to its blockers only while depths change, one task after another from a queue.
@@ -128,6 +129,19 @@ impl Work {
     pub(crate) fn child_changed(&mut self, parent: NodeId, child: NodeId, added: bool, ripple: &mut Ripple) {
         let standing = Standing::of(self.at(child).task().map(|task| &**task));
         self.count_child(parent, standing, added, ripple);
+    }
+
+    /// The task's status or the end of its lease may have changed whether it is leased without being in progress.
+    ///
+    /// A lease that begins changes nothing: the status that goes with it comes right after it.
+    pub(crate) fn hold_changed(&mut self, id: NodeId, ripple: &mut Ripple) {
+        let node = self.at(id);
+        let waits =
+            node.task().is_some_and(|task| matches!(task.status, TaskStatus::Open | TaskStatus::Blocked));
+        let held = waits && node.last_lease().is_some_and(|lease| self.leases.get(lease).is_some());
+        if held != node.graph.held {
+            ripple.change(id, self.at_mut(id), |graph| graph.held = held);
+        }
     }
 
     fn count_blocker(&mut self, blocked: NodeId, up: bool, ripple: &mut Ripple) {

@@ -1,8 +1,8 @@
 use super::world::{
-    World, acquire, by_override, claim, complete, guard, release, task, task_after, to, version,
+    World, acquire, by_override, claim, complete, fail, guard, release, task, task_after, to, version,
 };
 use crate::command::{Outcome, RunEvent};
-use crate::rows::{LeaseStatus, Row, Table, TaskStatus};
+use crate::rows::{FailureClass, LeaseStatus, Row, Table, TaskStatus};
 use crate::{Command, Rejection};
 use store::Decider;
 
@@ -188,4 +188,22 @@ fn events_of_a_run_need_its_lease() {
     );
     assert!(matches!(world.refused(append("nope", &run, "T", "1")), Rejection::LeaseExpired { .. }));
     world.check(append(&lease, "nope", "T", "1"), "! no run under this lease has the id `nope`");
+}
+
+#[test]
+fn a_lease_that_runs_out_is_no_failure() {
+    let mut world = World::new();
+    world.ok(task("a"));
+    let max = world.task("a").max_attempts;
+    // However often it is taken and nobody is heard of again, it is open again.
+    for attempt in 1..=max + 2 {
+        assert_eq!(world.claim_one("bob").run.attempt, attempt);
+        world.wait_ms(600_000);
+        world.ok(Command::Expire);
+        assert_eq!(world.task("a").status, TaskStatus::Open);
+    }
+    // But each was an attempt: a failure that would be tried again is the last now.
+    let lease = world.claim_one("bob").lease;
+    world.ok(Command::FailTask(fail("a", guard(&lease.id), FailureClass::Transient)));
+    assert_eq!(world.task("a").status, TaskStatus::Blocked);
 }

@@ -32,6 +32,8 @@ pub(super) fn assert_tables_follow(world: &World) {
         .chain(relationships.iter().flat_map(|r| [r.from_task_id.clone(), r.to_task_id.clone()]))
         .collect();
     let depths = depths(&names, &blocks, &unfinished);
+    let active = world.leases().into_iter().filter(|lease| lease.status == LeaseStatus::Active);
+    let leased: BTreeSet<Text> = active.map(|lease| lease.task_id.clone()).collect();
     for id in &names {
         let children = || {
             let ids =
@@ -39,7 +41,9 @@ pub(super) fn assert_tables_follow(world: &World) {
             ids.filter(|child| child.archived_at.is_none())
         };
         let done = children().filter(|child| child.status == TaskStatus::Completed).count();
+        let waits = |task: &Arc<Task>| matches!(task.status, TaskStatus::Open | TaskStatus::Blocked);
         let graph = TaskGraph {
+            held: leased.contains(id) && tasks.get(id).is_some_and(waits),
             blocked_by_count: blocks.iter().filter(|(from, to)| to == id && unfinished(from)).count() as u32,
             child_count: children().count() as u32,
             child_done_count: done as u32,
@@ -54,7 +58,9 @@ pub(super) fn assert_tables_follow(world: &World) {
     }
     for now in [world.now, world.now.plus_ms(10_000)] {
         for agent in (0..AGENTS).map(|n| name('a', n)) {
-            assert_eq!(offered(&world.work, &agent, now), best_first(world, &tasks, &agent, now));
+            let offered = offered(&world.work, &agent, now);
+            assert_eq!(offered, best_first(world, &tasks, &agent, now));
+            assert!(offered.iter().all(|id| !leased.contains(id)), "{offered:?} of {leased:?} leased");
         }
     }
 }
@@ -126,12 +132,11 @@ fn assert_rules_hold(world: &World) {
         if let [lease] = active[..] {
             assert_eq!(task.status, TaskStatus::InProgress, "{id} is leased");
             assert_eq!(task.owner_agent_id.as_ref(), Some(&lease.agent_id));
-            // Those before it were of who handed the lease over.
-            let running: Vec<_> = runs
-                .iter()
-                .filter(|run| run.lease_id == lease.id && run.status == RunStatus::Running)
-                .collect();
-            assert!(matches!(running[..], [run] if run.agent_id == lease.agent_id));
+            let running: Vec<_> = runs.iter().filter(|run| run.lease_id == lease.id).collect();
+            assert!(matches!(
+                running[..],
+                [run] if run.agent_id == lease.agent_id && run.status == RunStatus::Running
+            ));
         }
         let open_is_free = task.status != TaskStatus::Open || graph.blocked_by_count == 0;
         assert!(task.archived_at.is_some() || open_is_free, "{id} is open and has blockers");
@@ -147,8 +152,7 @@ fn assert_rules_hold(world: &World) {
             .log
             .iter()
             .filter(|event| {
-                matches!(&*event.kind, "LeaseAcquired" | "LeaseTransferred")
-                    && event.tags.iter().any(|tag| **tag == *format!("task:{id}"))
+                &*event.kind == "LeaseAcquired" && event.tags.iter().any(|tag| **tag == *format!("task:{id}"))
             })
             .map(|event| {
                 let data: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");

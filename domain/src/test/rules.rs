@@ -61,8 +61,8 @@ fn guarded() -> Vec<Step> {
 /// Steps that anybody may ask for.
 const UNGUARDED: [Step; 4] = [Step::Archive, Step::Restore, Step::Acquire, Step::Claim];
 
-/// A task `a` that stands so and is held so. Its first lease was released; its second was ann's, with fence 2, and
-/// is bob's, with fence 3.
+/// A task `a` that stands so and is held so. Its first lease was released; its second was ann's, with fence 2, who handed
+/// it over to bob: the third, with fence 3.
 fn world(stand: Stand, hold: Hold) -> World {
     let mut world = World::new();
     let Stand { status, archived, by_rule, waits } = stand;
@@ -87,10 +87,9 @@ fn world(stand: Stand, hold: Hold) -> World {
     if hold != Hold::Nobody {
         world.raw("lease-second", "LeaseAcquired", &format!(r#"{begin}{soon},"agent_id":"ann","fence":2}}"#));
         let until = if hold == Hold::Overdue { r#""2026-01-01T00:00:00Z""# } else { soon };
-        let data = format!(
-            r#"{{"task_id":"a","from_agent_id":"ann","agent_id":"bob","fence":3,"expires_at":{until}}}"#
-        );
-        world.raw("lease-second", "LeaseTransferred", &data);
+        let data = r#"{"task_id":"a","from_agent_id":"ann","agent_id":"bob","lease_id":"third"}"#;
+        world.raw("lease-second", "LeaseTransferred", data);
+        world.raw("lease-third", "LeaseAcquired", &format!(r#"{begin}{until},"agent_id":"bob","fence":3}}"#));
     }
     assert_eq!(stand_of(&world), stand);
     world
@@ -104,11 +103,18 @@ fn stand_of(world: &World) -> Stand {
 fn leases(hold: Hold, lease: Shown) -> Vec<(Option<&'static str>, &'static str)> {
     match lease {
         Shown::Nothing => vec![(None, "eve"), (None, "bob")],
-        Shown::Right => vec![(Some("second"), "bob"), (Some("second"), "eve")],
+        Shown::Right => vec![(Some("third"), "bob")],
         Shown::Wrong => {
-            let mut all = vec![(Some("first"), "ann"), (Some("never"), "bob"), (Some("second"), "ann")];
+            // The last is the right one, of somebody who is not its holder.
+            let mut all = vec![
+                (Some("first"), "ann"),
+                (Some("never"), "bob"),
+                (Some("second"), "ann"),
+                (Some("second"), "bob"),
+                (Some("third"), "eve"),
+            ];
             if hold != Hold::Somebody {
-                all.push((Some("second"), "bob"));
+                all.push((Some("third"), "bob"));
             }
             all
         }
@@ -213,7 +219,7 @@ fn every_combination_is_decided_as_the_rules_say() {
             }
         }
     }
-    let callers = 2 * (2 + 4) * (2 * 3 * 2) + (2 + 2 + 3) * (3 * 3 * 2);
+    let callers = 2 * (2 + 6) * (2 * 3 * 2) + (2 + 1 + 5) * (3 * 3 * 2);
     assert_eq!(tried, 24 * callers * 11, "states, callers, steps");
 }
 

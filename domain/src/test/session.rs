@@ -1,8 +1,9 @@
 use super::world::{World, claim, complete, guard, task, task_after, version};
 use crate::command::{
-    AcquireLease, Claim, Directive, Heartbeat, Outcome, Progress, StartSession, TransferLease, UpdateTask,
+    AcquireLease, AddContext, Claim, Directive, Heartbeat, NewContext, Outcome, Progress, StartSession,
+    TransferLease, UpdateTask,
 };
-use crate::rows::{RelationshipType, Row, SessionStatus, Table, TaskStatus};
+use crate::rows::{ContextType, LeaseStatus, RelationshipType, Row, SessionStatus, Table, TaskStatus};
 use crate::{Command, Rejection};
 use store::{Decider, Text};
 
@@ -293,39 +294,104 @@ fn a_lease_is_handed_over() {
         transfer(&lease.id, "eve"),
         r#"
         RunReleased run-%2 {"note":"handed over to eve"}
-        LeaseTransferred lease-%1 {"agent_id":"eve","expires_at":"2026-01-01T00:10:03Z","fence":2,"from_agent_id":"bob","task_id":"a"}
-        RunStarted run-%3 {"agent_id":"eve","attempt":1,"lease_id":"%1","task_id":"a"}
-        TaskStatusChanged task-a {"attempts":1,"lease_id":"%1","not_before":null,"owner_agent_id":"eve","run_id":"%3","status":"in_progress"}
+        LeaseTransferred lease-%1 {"agent_id":"eve","from_agent_id":"bob","lease_id":"%3","task_id":"a"}
+        LeaseAcquired lease-%3 {"agent_id":"eve","expires_at":"2026-01-01T00:10:03Z","fence":2,"task_id":"a","ttl_ms":600000}
+        RunStarted run-%4 {"agent_id":"eve","attempt":1,"lease_id":"%3","task_id":"a"}
+        TaskStatusChanged task-a {"attempts":1,"lease_id":"%3","not_before":null,"owner_agent_id":"eve","run_id":"%4","status":"in_progress"}
         "#,
     );
-    let row = &world.rows[&(Table::Leases.id(), lease.id.clone())].row;
-    assert!(matches!(row, Row::Lease(row) if &*row.agent_id == "eve" && row.fence == 2));
+    let theirs = world.made(3);
+    let row = |id: &Text| match &world.rows[&(Table::Leases.id(), id.clone())].row {
+        Row::Lease(row) => (row.agent_id.to_string(), row.fence, row.status),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(row(&lease.id), ("bob".to_owned(), 1, LeaseStatus::Released));
+    assert_eq!(row(&theirs), ("eve".to_owned(), 2, LeaseStatus::Active));
     world.check(
-        transfer(&lease.id, "eve"),
+        transfer(&theirs, "eve"),
         "! 1 field(s) do not hold: /agent_id holds the lease already; to go on with it, renew it",
     );
-    // Who had it has it no longer, though it knows the id; nor is the old fence good.
-    world.acting_as("bob");
-    for command in [
-        complete("a", guard(&lease.id)),
-        Command::RenewLease { lease_id: lease.id.clone(), ttl_ms: None },
-        Command::ReleaseLease { lease_id: lease.id.clone() },
-        transfer(&lease.id, "bob"),
-    ] {
-        assert!(matches!(
-            world.refused(command),
-            Rejection::LeaseExpired { holder: Some(holder), .. } if &*holder.agent_id == "eve"
-        ));
+    // The old id is nobody's any more, whoever says it; the new one is eve's alone.
+    let commands = |lease: &Text| {
+        [
+            complete("a", guard(lease)),
+            Command::RenewLease { lease_id: lease.clone(), ttl_ms: None },
+            Command::ReleaseLease { lease_id: lease.clone() },
+            transfer(lease, "zoe"),
+        ]
+    };
+    for (actor, lease) in
+        [(None, &lease.id), (Some("bob"), &lease.id), (Some("eve"), &lease.id), (Some("bob"), &theirs)]
+    {
+        world.acting(actor);
+        for command in commands(lease) {
+            let told = world.refused(command);
+            let holder =
+                if *lease == theirs || matches!(told, Rejection::LeaseExpired { holder: Some(_), .. }) {
+                    Some("eve")
+                } else {
+                    None
+                };
+            assert!(
+                matches!(&told, Rejection::LeaseExpired { holder: held, .. }
+                    if held.as_ref().map(|held| &*held.agent_id) == holder),
+                "{actor:?} {told:?}"
+            );
+        }
     }
-    world.acting_as("eve");
-    let mut stale = guard(&lease.id);
+    world.acting(Some("eve"));
+    let mut stale = guard(&theirs);
     stale.fence = Some(1);
     assert!(matches!(world.refused(complete("a", stale)), Rejection::LeaseExpired { .. }));
     // Given back and taken again, the fences go on.
-    world.ok(transfer(&lease.id, "bob"));
-    world.acting_as("bob");
-    world.ok(Command::ReleaseLease { lease_id: lease.id.clone() });
+    let back = match world.ok(transfer(&theirs, "bob")) {
+        Outcome::Lease(lease) => lease,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((&*back.agent_id, back.fence, back.ttl_ms), ("bob", 3, 600_000));
+    world.acting(Some("bob"));
+    world.ok(Command::ReleaseLease { lease_id: back.id.clone() });
     assert_eq!(world.claim_one("bob").lease.fence, 4);
+}
+
+#[test]
+fn what_is_written_in_a_session_is_its_agents() {
+    let mut world = World::new();
+    world.ok(task("a"));
+    world.ok(start("s", "bob"));
+    world.ok(start("over", "bob"));
+    world.ok(Command::EndSession { session_id: "over".into() });
+    let note = || {
+        Command::AddContext(AddContext {
+            task_id: "a".into(),
+            context: NewContext { kind: ContextType::Note, content: "text".into(), metadata: None },
+            supersedes: None,
+        })
+    };
+    world.in_session("none");
+    world.check(note(), "! no session has the id `none`");
+    world.in_session("over");
+    world.check(note(), "! session `over` is over");
+    world.in_session("s");
+    world.acting_as("eve");
+    world.check(note(), "! 1 field(s) do not hold:  session `s` is of agent `bob`, not of `eve`, who asks");
+    world.check(
+        Command::Heartbeat(beat("s")),
+        "! 1 field(s) do not hold:  session `s` is of agent `bob`, not of `eve`, who asks",
+    );
+    assert!(matches!(
+        world.refused(Command::EndSession { session_id: "s".into() }),
+        Rejection::Validation(_)
+    ));
+    for actor in [Some("bob"), None] {
+        world.acting(actor);
+        world.ok(note());
+        let written = world.log.last().expect("an event");
+        assert!(written.metadata.contains(r#""session_id":"s""#), "{}", written.metadata);
+    }
+    // From its deadline on it is closed, whether or not its end is in the log.
+    world.wait_ms(60_000);
+    world.check(note(), "! session `s` is over");
 }
 
 #[test]
@@ -344,6 +410,7 @@ fn a_lease_goes_into_the_session_of_its_new_holder() {
     };
     assert!(matches!(world.refused(into("s1")), Rejection::Validation(_)));
     world.ok(into("s2"));
+    assert!(matches!(world.refused(into("s2")), Rejection::LeaseExpired { .. }));
     world.ok(Command::EndSession { session_id: "s1".into() });
     assert_eq!(world.task("a").status, TaskStatus::InProgress);
     world.ok(Command::EndSession { session_id: "s2".into() });

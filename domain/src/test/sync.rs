@@ -5,9 +5,9 @@ use super::steps::{Step, step};
 use super::world::{
     World, acquire, by_override, claim, complete, link, new_task, note, task, task_after, to,
 };
-use crate::command::CreateTask;
+use crate::command::{CreateTask, TransitionTask};
 use crate::merge::{self, Incoming};
-use crate::rows::{Agent, RelationshipType, Row, Table, Task, TaskStatus};
+use crate::rows::{Agent, RelationshipType, Row, Table, Task, TaskGraph, TaskStatus};
 use crate::{Command, Work};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +99,7 @@ impl Nodes {
 }
 
 /// The rows that must be equal on all nodes, without what is each node's own: versions count its own stream,
-/// leases are taken there, and it alone knows when it saw an agent.
+/// leases are taken and outlive a task's status there, and it alone knows when it saw an agent.
 fn shared(rows: &BTreeMap<(store::TableId, Text), store::Version<Row>>) -> BTreeMap<(Table, Text), Row> {
     let table = |id| Table::from_id(id).expect("a table");
     rows.iter()
@@ -114,10 +114,12 @@ fn shared(rows: &BTreeMap<(store::TableId, Text), store::Version<Row>>) -> BTree
                 Row::Agent(agent) => {
                     Row::Agent(Arc::new(Agent { last_seen_at: agent.created_at, ..Agent::clone(agent) }))
                 }
+                Row::TaskGraph(graph) => Row::TaskGraph(TaskGraph { held: false, ..*graph }),
                 row => row.clone(),
             };
             ((table(*id), key.clone()), row)
         })
+        .filter(|(_, row)| *row != Row::TaskGraph(TaskGraph::default()))
         .collect()
 }
 
@@ -359,5 +361,52 @@ fn what_is_of_one_node_alone_is_refused() {
         let taken = Incoming::new(id_of(0), event).is_ok();
         assert_eq!(taken, merge::travels(&event.stream, &event.kind), "{event:?}");
         assert_eq!(taken, event.stream.starts_with("task-"), "{event:?}");
+    }
+}
+
+/// Node 0 holds `a`, and hears from node 1 that it is open.
+fn opened_elsewhere() -> (Nodes, Text) {
+    let mut nodes = pair();
+    let lease = nodes.worlds[0].claim_one("bob").lease.id.clone();
+    nodes.send(0, 1, true);
+    // Node 1 has counted further.
+    nodes.worlds[1].ok(to("a", TaskStatus::Open, by_override()));
+    nodes.send(1, 0, true);
+    let row = nodes.worlds[0].task("a");
+    assert_eq!((row.status, row.elsewhere), (TaskStatus::Open, true));
+    (nodes, lease)
+}
+
+#[test]
+fn a_task_that_is_opened_elsewhere_is_offered_once_its_lease_is_over() {
+    let offers = |world: &World| {
+        let ids = world.work.candidates(&"eve".into(), &crate::TextSet::default(), world.now);
+        ids.map(|id| world.work.at(id).id.clone()).filter(|id| &**id == "a").count()
+    };
+    let ends: [fn(&mut World, Text); 3] = [
+        |world, lease| drop(world.ok(Command::ReleaseLease { lease_id: lease })),
+        |world, lease| {
+            let block = super::world::transition("a", TaskStatus::Blocked, super::world::guard(&lease));
+            world.ok(Command::TransitionTask(TransitionTask { reason: Some("why".into()), ..block }));
+            assert!(!world.graph("a").held);
+            world.ok(to("a", TaskStatus::Open, by_override()));
+        },
+        |world, _| {
+            world.wait_ms(1_000_000);
+            world.ok(Command::Expire);
+        },
+    ];
+    for end in ends {
+        let (mut nodes, lease) = opened_elsewhere();
+        let world = &mut nodes.worlds[0];
+        assert_eq!((offers(world), world.graph("a").held), (0, true));
+        assert_eq!(offers(&nodes.worlds[1]), 1, "there it is nobody's");
+        let world = &mut nodes.worlds[0];
+        world.refused(acquire("a", "eve"));
+        end(world, lease);
+        assert_eq!((offers(world), world.graph("a").held), (1, false));
+        assert_tables_follow(world);
+        nodes.settle();
+        assert_equal(&nodes.worlds);
     }
 }

@@ -43,7 +43,7 @@ fn a_stale_picture_is_told_before_a_wrong_state() {
     // A lease that is over is told before the state too: the task may be anything by now.
     world.check(
         complete("a", guard("old")),
-        "! the lease `old` is over, or not of this task, or its fence is stale",
+        "! the lease `old` is over, not of this task or not the caller's, or its fence is stale",
     );
     world.check(complete("a", Default::default()), "! a task cannot go from open to completed");
 }

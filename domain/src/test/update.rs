@@ -1,6 +1,6 @@
 use super::world::{World, by_override, changes, guard, link, new_task, task, under, version};
 use crate::Command;
-use crate::command::{Change, CreateTask, Outcome, UpdateTask};
+use crate::command::{Change, CreateTask, Guard, Outcome, UpdateTask};
 use crate::rows::{RelationshipType, Table};
 
 #[test]
@@ -35,7 +35,7 @@ fn who_may_edit() {
     world.check(title(version(2)), "! task `a` is at version 1, not 2");
     world.check(
         title(guard("nope")),
-        "! the lease `nope` is over, or not of this task, or its fence is stale",
+        "! the lease `nope` is over, not of this task or not the caller's, or its fence is stale",
     );
     world.acting_as("root");
     world.check(
@@ -48,11 +48,24 @@ fn who_may_edit() {
     let held = world.claim_one("bob");
     // Who holds it is named; knowing the version is not enough any more.
     world.check(title(version(3)), "! task `a` needs its lease");
+    // Knowing the id of another's lease is not enough either; with `override` it goes on record.
+    assert!(matches!(
+        world.refused(title(guard(&held.lease.id))),
+        crate::Rejection::LeaseExpired { holder: Some(holder), .. } if &*holder.agent_id == "bob"
+    ));
+    let both = Guard { override_lease: true, ..guard(&held.lease.id) };
+    world.check(
+        title(both),
+        r#"
+        LeaseOverride lease-%1 {"by":"root","command":"update_task","lease_id":"%1","task_id":"a"}
+        "#,
+    );
+    world.acting_as("bob");
     world.check(
         Command::UpdateTask(UpdateTask { title: Some("c".into()), ..changes("a", guard(&held.lease.id)) }),
         r#"
         TaskUpdated task-a {"title":"c"}
-        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:08Z"}
+        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:10Z"}
         "#,
     );
     let mut stale = guard(&held.lease.id);
@@ -65,9 +78,10 @@ fn who_may_edit() {
         title(right),
         r#"
         TaskUpdated task-a {"title":"b"}
-        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:10Z"}
+        LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:12Z"}
         "#,
     );
+    world.acting_as("root");
     world.check(
         Command::UpdateTask(UpdateTask { title: Some("d".into()), ..changes("a", by_override()) }),
         r#"

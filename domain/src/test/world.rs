@@ -21,6 +21,7 @@ pub(super) struct World {
     revisions: FxHashMap<Text, u64>,
     seed: u128,
     actor: Option<Text>,
+    session: Option<Text>,
     /// Ids the model made, in order, so that expectations can name them `%1`, `%2`, …
     made: Vec<Text>,
     /// Events that have been looked at for such ids.
@@ -40,6 +41,7 @@ impl World {
             revisions: FxHashMap::default(),
             seed: 1 << 100,
             actor: None,
+            session: None,
             made: Vec::new(),
             learnt: 0,
         }
@@ -57,10 +59,12 @@ impl World {
     pub(super) fn run(&mut self, command: Command) -> Result<Outcome, Rejection> {
         self.now = self.now.plus_ms(STEP_MS);
         self.seed += 1 << 40;
-        let metadata = match &self.actor {
-            Some(actor) => format!(r#"{{"agent_id":"{actor}"}}"#),
-            None => "{}".to_owned(),
-        };
+        let members = [("agent_id", &self.actor), ("session_id", &self.session)];
+        let members: Vec<String> = members
+            .iter()
+            .filter_map(|(name, value)| Some(format!(r#""{name}":"{}""#, value.as_ref()?)))
+            .collect();
+        let metadata = format!("{{{}}}", members.join(","));
         let context = Context {
             now: self.now,
             seed: EventId(self.seed),
@@ -177,7 +181,17 @@ impl World {
     }
 
     pub(super) fn acting_as(&mut self, actor: &str) {
-        self.actor = Some(actor.into());
+        self.acting(Some(actor));
+    }
+
+    /// As somebody, or nobody who says who it is.
+    pub(super) fn acting(&mut self, actor: Option<&str>) {
+        self.actor = actor.map(Text::from);
+    }
+
+    /// Everything from now on is written in that session.
+    pub(super) fn in_session(&mut self, session: &str) {
+        self.session = Some(session.into());
     }
 
     pub(super) fn wait_ms(&mut self, ms: i64) {

@@ -118,7 +118,13 @@ fn a_task() -> TaskView {
         blocked_by_rule: false,
         elsewhere: false,
     };
-    let graph = TaskGraph { blocked_by_count: 0, child_count: 4, child_done_count: 1, dependency_depth: 2 };
+    let graph = TaskGraph {
+        blocked_by_count: 0,
+        child_count: 4,
+        child_done_count: 1,
+        dependency_depth: 2,
+        held: false,
+    };
     TaskView { task: Arc::new(task), graph, now: Timestamp(3_600_000_000) }
 }
 
@@ -191,7 +197,6 @@ fn queries_and_lookups_write_the_same() {
         expires_at: Timestamp(9),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
-        former: TextSet::default(),
     };
     for row in [Row::Run(Arc::new(run)), Row::Lease(Arc::new(lease))] {
         let none = TaskGraph::default();

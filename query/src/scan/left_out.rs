@@ -186,6 +186,9 @@ impl LeftOutTable {
         if let Some(until) = task.not_before.filter(|until| *until > self.at.time) {
             reasons.add("not_before", format!("not before {}", time(until)));
         }
+        if entry.graph.held {
+            reasons.add("lease", "leased here, from before it was changed elsewhere".to_owned());
+        }
         self.explain_agent(task, &mut reasons);
         let fields = TaskFields { task, graph: &entry.graph, now: self.at.time };
         if let Some(filter) = &self.filter

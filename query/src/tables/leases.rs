@@ -17,7 +17,7 @@ table! {
     "agent_id": Text = |row| Value::Text(Cow::Borrowed(&row.agent_id));
     /// The holder's session, if it named one.
     "session_id": Text = |row| Value::text(row.session_id.as_deref());
-    /// How often the task was taken or handed over so far, from 1: for the holder to hand to resources outside.
+    /// How often the task was taken so far, hand-overs included, from 1: for the holder to hand to resources outside.
     "fence": Int = |row| Value::Int(row.fence as i64);
     /// `active`, `released` or `expired`.
     "status": Text = |row| Value::Text(Cow::Borrowed(row.status.as_str()));
@@ -25,6 +25,6 @@ table! {
     "expires_at": Time = |row| Value::Time(row.expires_at.0);
     /// When it was acquired.
     "created_at": Time = |row| Value::Time(row.created_at.0);
-    /// When it was last renewed, handed over or ended.
+    /// When it was last renewed, or ended.
     "updated_at": Time = |row| Value::Time(row.updated_at.0);
 }

@@ -14,7 +14,7 @@ pub struct LeftOut {
     pub title: Text,
     /// Its status.
     pub status: &'static str,
-    /// Why, in one word each: `status`, `blocked`, `not_before`, `owner`, `caps`, `where`.
+    /// Why, in one word each: `status`, `blocked`, `lease`, `not_before`, `owner`, `caps`, `where`.
     pub reasons: Vec<Text>,
     /// Why, in words for people.
     pub why: String,
@@ -30,7 +30,7 @@ table! {
     "title": Text = |row| Value::Text(Cow::Borrowed(&row.title));
     /// Its status.
     "status": Text = |row| Value::Text(Cow::Borrowed(row.status));
-    /// Why: `status`, `blocked`, `not_before`, `owner`, `caps`, `where`.
+    /// Why: `status`, `blocked`, `lease`, `not_before`, `owner`, `caps`, `where`.
     "reasons": Set = |row| Value::Set(Cow::Borrowed(&row.reasons));
     /// The same in words.
     "why": Text = |row| Value::Text(Cow::Borrowed(&row.why));

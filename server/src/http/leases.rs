@@ -36,7 +36,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/leases/{id}/transfer",
             "transfer_lease",
-            "Hand a task over to another agent.",
+            "Hand a task over to another agent: its lease ends, and there is another.",
             |fields| transfer_lease(Text::default(), fields),
         )
         .example(json!({ "agent_id": "eve" }))

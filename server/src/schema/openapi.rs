@@ -76,7 +76,7 @@ fn parameters() -> Value {
             json!({ "type": "string", "minLength": 1, "maxLength": crate::once::KEY_BYTES_MAX }),
         ),
         "Agent": header("Agentpm-Agent", "Who asks; goes to the metadata of events.", text()),
-        "Session": header("Agentpm-Session", "In which session; goes to the metadata of events.", text()),
+        "Session": header("Agentpm-Session", "In which session of its own, which must be there; goes to the metadata of events.", text()),
         "CorrelationId": header("Agentpm-Correlation-Id", "Goes to the metadata of events.", text()),
         "PlanId": header("Agentpm-Plan-Id", "Goes to the metadata of events.", text()),
     })

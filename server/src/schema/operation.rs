@@ -281,9 +281,12 @@ impl Operation {
 
     fn responses(&self) -> Value {
         let mut codes: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-        // A key that was used for another request.
-        let conflict = self.keeps_answers.then_some(&Code::Conflict);
-        for code in self.codes.iter().chain(conflict) {
+        // A key that was used for another request; a session that is not there, or is over.
+        let of_writes: &[Code] = match self.keeps_answers {
+            true => &[Code::Conflict, Code::NotFound, Code::InvalidState],
+            false => &[],
+        };
+        for code in self.codes.iter().chain(of_writes) {
             let of_status = codes.entry(code.status().as_u16()).or_default();
             if !of_status.contains(code) {
                 of_status.push(*code);

@@ -122,7 +122,12 @@ fn heed(app: &App, events: &[Event], delayed: &mut BTreeSet<(Timestamp, Text)>) 
             | kind::TASK_RESTORED => {
                 tasks.extend(event.stream.strip_prefix("task-").map(Text::from));
             }
-            kind::RELATIONSHIP_ADDED | kind::RELATIONSHIP_REMOVED => {
+            // A lease may outlive a change of its task on another node; then its end alone opens the task.
+            kind::RELATIONSHIP_ADDED
+            | kind::RELATIONSHIP_REMOVED
+            | kind::LEASE_RELEASED
+            | kind::LEASE_TRANSFERRED
+            | kind::LEASE_EXPIRED => {
                 tasks.extend(event.tags.iter().filter_map(|tag| tag.strip_prefix("task:")).map(Text::from));
             }
             kind::AGENT_REGISTERED | kind::AGENT_UPDATED => {

@@ -1,7 +1,8 @@
 //! Many wait, and the claims that are tried are counted.
 
 use super::dispatch;
-use crate::app::{App, Shared};
+use crate::app::{App, Shared, context};
+use crate::context::Provenance;
 use crate::http::front::Front;
 use crate::metrics::Metrics;
 use crate::server::Config;
@@ -12,7 +13,7 @@ use query::Engine;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use store::Store;
+use store::{Append, ExpectedRevision, NewEvent, Store, StreamWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -229,4 +230,42 @@ async fn who_leaves_passes_on_what_it_was_woken_for() {
     desk.still(1, 4).await;
     desk.post("/tasks", json!({ "id": "v", "title": "t" })).await;
     assert_eq!(next(&mut second).await.1["task"]["id"], "v");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_lease_that_outlived_its_tasks_status_wakes_one() {
+    let desk = Desk::open();
+    tokio::spawn(crate::timers::expire(desk.app.clone()));
+    for (task, ttl_s) in [("given-back", 600), ("run-out", 1)] {
+        desk.post("/tasks", json!({ "id": task, "title": "t" })).await;
+        let lease = json!({ "task_id": task, "agent_id": "bob", "ttl_s": ttl_s });
+        let lease = desk.post("/leases", lease).await;
+        // As a merge leaves it: another node has opened it, and here it is leased.
+        let event = NewEvent {
+            id: None,
+            stream: format!("task-{task}").into(),
+            kind: "TaskStatusChanged".into(),
+            data: r#"{"status":"open","owner_agent_id":null,"attempts":1}"#.into(),
+            metadata: "{}".into(),
+            tags: vec![format!("task:{task}").into()],
+            time: None,
+        };
+        let write = StreamWrite {
+            stream: event.stream.clone(),
+            expected: ExpectedRevision::Any,
+            events: vec![event],
+        };
+        let append = Append { writes: vec![write] };
+        desk.app.store().append(context(&Provenance::default()), append).await.unwrap();
+        let (mut claims, tries) = (JoinSet::new(), desk.app.waiting.tries());
+        desk.wait(&mut claims, 0, json!({}));
+        desk.still(1, tries + 1).await;
+        if ttl_s > 1 {
+            let mut request = Request::new(Body::empty());
+            *request.method_mut() = Method::DELETE;
+            *request.uri_mut() = format!("/leases/{}", lease["id"].as_str().unwrap()).parse().unwrap();
+            assert!(desk.front.call("r", request).await.status().is_success());
+        }
+        assert_eq!(next(&mut claims).await.1["task"]["id"], task);
+    }
 }

@@ -72,7 +72,7 @@ impl Look<'_> {
         let before = |task: &str| self.timeline.at(task, first - 1);
         let allowed = match &self.op.kind {
             Kind::Claim => self.taken().is_some_and(|task| before(&task).on_offer(&self.op.agent, at)),
-            kind => kind.task().is_some_and(|task| kind.is_allowed(&before(task), at)),
+            kind => kind.task().is_some_and(|task| kind.is_allowed(&self.op.agent, &before(task), at)),
         };
         if !allowed {
             wrong.push(format!("it was not allowed at {first}"));
@@ -108,8 +108,9 @@ impl Look<'_> {
                 wrong.push(format!("task {id} was told to be at version {version}, and was at {is}"));
             }
         }
-        if self.op.kind == Kind::Claim {
-            let lease = &told.data["lease"];
+        if self.made.iter().any(|event| event["type"] == "LeaseAcquired") {
+            // Claimed, or handed over: then the lease is all of the answer.
+            let lease = if self.op.kind == Kind::Claim { &told.data["lease"] } else { &told.data };
             let now = self.taken().map(|task| self.timeline.at(&task, last)).unwrap_or_default();
             let held = now.lease.as_ref().map(|lease| lease.id.as_str());
             if (lease["id"].as_str(), lease["fence"].as_u64()) != (held, Some(now.fence)) {
@@ -156,8 +157,8 @@ impl Look<'_> {
                 let places = self.timeline.steps(task, self.op.known, told.position);
                 let refused = |place: &u64| {
                     let state = self.timeline.at(task, *place);
-                    !(self.op.kind.is_allowed(&state, self.op.sent)
-                        && self.op.kind.is_allowed(&state, self.op.got))
+                    let is_allowed = |at| self.op.kind.is_allowed(&self.op.agent, &state, at);
+                    !(is_allowed(self.op.sent) && is_allowed(self.op.got))
                 };
                 match places.iter().any(refused) {
                     true => Vec::new(),
@@ -181,11 +182,11 @@ impl Kind {
         }
     }
 
-    /// Whether it may be done to the task as it is then.
-    fn is_allowed(&self, state: &Task, at: i64) -> bool {
+    /// Whether that agent may do it to the task as it is then.
+    fn is_allowed(&self, agent: &str, state: &Task, at: i64) -> bool {
         match self {
             Self::Claim => false,
-            Self::Held { lease, .. } => state.held_by(lease, at),
+            Self::Held { lease, .. } => state.held_by(agent, lease, at),
             Self::Seen { version, from, .. } => {
                 state.version == *version && !state.held(at) && from.contains(&state.status.as_str())
             }

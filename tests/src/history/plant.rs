@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Fault {
     TwoHolders,
+    HandedOverAndKept,
     FenceAgain,
     RevisionSkipped,
     WriteUnderAnotherLease,
+    WriteUnderAnothersLease,
     WriteOnAnOldVersion,
     VersionToldWrong,
     LeaseToldWrong,
@@ -27,9 +29,11 @@ impl Fault {
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::TwoHolders,
+        Self::HandedOverAndKept,
         Self::FenceAgain,
         Self::RevisionSkipped,
         Self::WriteUnderAnotherLease,
+        Self::WriteUnderAnothersLease,
         Self::WriteOnAnOldVersion,
         Self::VersionToldWrong,
         Self::LeaseToldWrong,
@@ -67,10 +71,14 @@ fn put(fault: Fault, events: &mut [Value], ops: &mut Vec<Op>) -> Option<()> {
             })?;
             let lease = events[before]["data"]["id"].clone();
             let end = an_event(events, &|event| {
-                let ends = event["type"] == "LeaseReleased" || event["type"] == "LeaseExpired";
-                ends && event["data"]["id"] == lease
+                let ends = ["LeaseReleased", "LeaseTransferred", "LeaseExpired"].map(Value::from);
+                ends.contains(&event["type"]) && event["data"]["id"] == lease
             })?;
             events[end]["type"] = json!("Forgotten");
+        }
+        Fault::HandedOverAndKept => {
+            let at = an_event(events, &|event| event["type"] == "LeaseTransferred")?;
+            events[at]["type"] = json!("Forgotten");
         }
         Fault::FenceAgain => {
             let at =
@@ -86,6 +94,10 @@ fn put(fault: Fault, events: &mut [Value], ops: &mut Vec<Op>) -> Option<()> {
             if let Kind::Held { lease, .. } = &mut ops[at].kind {
                 *lease = "another".to_owned();
             }
+        }
+        Fault::WriteUnderAnothersLease => {
+            let at = an_op(ops, &|op| is_done(op) && matches!(op.kind, Kind::Held { .. }))?;
+            ops[at].agent = "another".to_owned();
         }
         Fault::WriteOnAnOldVersion => {
             let at = an_op(ops, &|op| is_done(op) && matches!(op.kind, Kind::Seen { .. }))?;

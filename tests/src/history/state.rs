@@ -19,6 +19,7 @@ pub(super) struct Task {
 #[derive(Debug, Clone)]
 pub(super) struct Lease {
     pub(super) id: String,
+    pub(super) agent: String,
     pub(super) expires_at: i64,
 }
 
@@ -28,9 +29,9 @@ impl Task {
         self.lease.as_ref().is_some_and(|lease| at < lease.expires_at)
     }
 
-    /// Whether that lease holds it then.
-    pub(super) fn held_by(&self, lease: &str, at: i64) -> bool {
-        self.held(at) && self.lease.as_ref().is_some_and(|held| held.id == lease)
+    /// Whether that lease holds it then, and is that agent's.
+    pub(super) fn held_by(&self, agent: &str, lease: &str, at: i64) -> bool {
+        self.held(at) && self.lease.as_ref().is_some_and(|held| held.id == lease && held.agent == agent)
     }
 
     /// Whether that agent may claim it then.
@@ -87,7 +88,7 @@ impl Timeline {
         let of_task = event["stream"].as_str().unwrap_or_default().strip_prefix("task-").map(str::to_owned);
         let task = match kind {
             "LeaseAcquired" => text(&data["task_id"]),
-            "LeaseRenewed" | "LeaseReleased" | "LeaseExpired" => of_lease(self),
+            "LeaseRenewed" | "LeaseReleased" | "LeaseTransferred" | "LeaseExpired" => of_lease(self),
             _ => of_task,
         };
         let Some(task) = task else { return };
@@ -111,7 +112,11 @@ impl Timeline {
                     wrong(format!("fence {fence} after {}", now.fence));
                 }
                 now.fence = fence;
-                now.lease = Some(Lease { id: id.clone(), expires_at: when(&data["expires_at"]) });
+                now.lease = Some(Lease {
+                    id: id.clone(),
+                    agent: text(&data["agent_id"]).unwrap_or_default(),
+                    expires_at: when(&data["expires_at"]),
+                });
                 self.leases.insert(id, task.clone());
             }
             "LeaseRenewed" => {
@@ -120,7 +125,7 @@ impl Timeline {
                     lease.expires_at = expires_at;
                 }
             }
-            "LeaseReleased" | "LeaseExpired" => {
+            "LeaseReleased" | "LeaseTransferred" | "LeaseExpired" => {
                 let id = data["id"].as_str().unwrap_or_default();
                 if now.lease.take_if(|held| held.id == id).is_none() {
                     wrong(format!("lease {id} ended, which did not hold it"));

@@ -241,19 +241,17 @@ fn lease(world: &mut World, kind: &str, key: &str, data: &Value, at: &Value) {
         world.change("leases", key, |lease| {
             lease.insert("updated_at".into(), at.clone());
             match kind {
-                "LeaseReleased" => drop(lease.insert("status".into(), "released".into())),
+                // Whoever it was handed over to has a lease of its own.
+                "LeaseReleased" | "LeaseTransferred" => {
+                    drop(lease.insert("status".into(), "released".into()))
+                }
                 "LeaseExpired" => drop(lease.insert("status".into(), "expired".into())),
                 _ => drop(lease.insert("expires_at".into(), moment(&data["expires_at"]))),
-            }
-            if kind == "LeaseTransferred" {
-                lease.insert("agent_id".into(), data["agent_id"].clone());
-                lease.insert("session_id".into(), data["session_id"].clone());
-                lease.insert("fence".into(), data["fence"].clone());
             }
         });
     }
     // Whoever takes or renews a lease is alive.
-    if matches!(kind, "LeaseAcquired" | "LeaseRenewed" | "LeaseTransferred") {
+    if matches!(kind, "LeaseAcquired" | "LeaseRenewed") {
         let holder = world.row("leases", key).and_then(|lease| lease["agent_id"].as_str()).map(str::to_owned);
         if let Some(holder) = holder {
             world.change("agents", &holder, |agent| drop(agent.insert("last_seen_at".into(), at.clone())));

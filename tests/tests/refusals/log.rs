@@ -37,6 +37,9 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call("POST", "/append", append(json!("$system"), json!("any"), event)).is(403, "ERR_FORBIDDEN"),
         Row::call("POST", "/append", append(json!("s"), json!("any"), json!({ "type": "TaskCreated" })))
             .is(403, "ERR_FORBIDDEN"),
+        Row::call("POST", "/append", append(json!("s"), json!("any"), json!({ "type": "X" })))
+            .header("agentpm-session", "over")
+            .is(409, "ERR_INVALID_STATE"),
         Row::call(
             "POST",
             "/append",

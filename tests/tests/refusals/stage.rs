@@ -94,6 +94,8 @@ impl Stage {
     pub(crate) async fn ask(&mut self, ask: &Ask, door: Door) -> Seen {
         match ask {
             Ask::Call { method, path, headers, body, .. } => {
+                let headers: Vec<_> =
+                    headers.iter().map(|(name, value)| (*name, self.named(value))).collect();
                 let path = self.named(path);
                 let body = match body {
                     Body::Json(body) => {
@@ -103,9 +105,9 @@ impl Stage {
                     other => other.clone(),
                 };
                 match door {
-                    Door::Tcp => http(&self.tcp, method, &path, headers, &body).await,
-                    Door::Unix => http(&self.unix, method, &path, headers, &body).await,
-                    Door::Request => self.request(method, &path, headers, &body).await,
+                    Door::Tcp => http(&self.tcp, method, &path, &headers, &body).await,
+                    Door::Unix => http(&self.unix, method, &path, &headers, &body).await,
+                    Door::Request => self.request(method, &path, &headers, &body).await,
                 }
             }
             Ask::Frame(text) => {

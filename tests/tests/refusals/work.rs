@@ -256,6 +256,30 @@ pub(crate) fn rows() -> Vec<Row> {
             .invalid(&["/session_id"]),
         Row::call("POST", "/leases", json!({ "task_id": "t1", "agent_id": "a1", "session_id": "over" }))
             .is(409, "ERR_INVALID_STATE"),
+        // The session that a write is in, and the holder's lease in another's hands.
+        Row::call("POST", "/tasks", json!({ "title": "x" }))
+            .header("agentpm-session", "none")
+            .is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/tasks", json!({ "title": "x" }))
+            .header("agentpm-session", "over")
+            .is(409, "ERR_INVALID_STATE")
+            .detail("from", json!("closed")),
+        Row::call("POST", "/tasks", json!({ "title": "x" }))
+            .header("agentpm-session", "$session")
+            .header("agentpm-agent", "a2")
+            .invalid(&[""])
+            .says("a2"),
+        Row::call("POST", "/sessions/$session/heartbeat", json!({}))
+            .header("agentpm-agent", "a2")
+            .invalid(&[""]),
+        Row::call("POST", "/sessions/$session/end", json!({})).header("agentpm-agent", "a2").invalid(&[""]),
+        Row::call("PATCH", "/tasks/held", json!({ "title": "x", "lease_id": "$lease" }))
+            .header("agentpm-agent", "a2")
+            .is(423, "ERR_LEASE_EXPIRED")
+            .detail("holder", json!("a1")),
+        Row::call("DELETE", "/leases/$lease", json!({}))
+            .header("agentpm-agent", "a2")
+            .is(423, "ERR_LEASE_EXPIRED"),
         // States: where it is, where it should go, where it can.
         Row::call("POST", "/tasks/t1/transition", json!({ "status": "completed", "override": true }))
             .is(409, "ERR_INVALID_STATE")

@@ -17,7 +17,7 @@ mod run;
 mod session;
 mod status;
 mod task;
-mod validate;
+pub(crate) mod validate;
 
 pub use claim::{CLAIM_LIMIT_MAX, EXAMINED_MAX};
 pub use draft::DRAFT_IDS_MAX;
@@ -30,17 +30,18 @@ pub use session::{
     SESSION_TIMEOUT_MIN_MS, check as check_session,
 };
 pub use task::{ATTEMPTS_MAX, PRIORITY_MAX, RELATED_MAX};
-pub use validate::{ID_CHARS_MAX, TEXT_BYTES_MAX, WORD_CHARS_MAX, WORDS_MAX, is_id};
+pub use validate::{ID_CHARS_MAX, WORD_CHARS_MAX, WORDS_MAX, is_id};
 
 use crate::answer::Pending;
 use crate::beads;
 use crate::command::Command;
+use crate::event::DATA_BYTES_MAX;
 use crate::rejection::Rejection;
 use crate::state::Work;
 use draft::Draft;
 #[cfg(test)]
 pub(crate) use run::backoff_ms;
-use store::{Context, Decision};
+use store::{Context, Decision, NewEvent};
 
 /// Decides any command.
 pub(crate) fn decide(
@@ -85,5 +86,21 @@ pub(crate) fn decide(
         }
     }?;
     session::keep_alive(draft);
-    Ok(Decision { events: draft.take_events(), pending })
+    let events = draft.take_events();
+    check_sizes(&events)?;
+    Ok(Decision { events, pending })
+}
+
+/// Whether the data of each event is within the bound. Here every command passes but an import, which bounds the
+/// fields it cuts and not what they come to.
+fn check_sizes(events: &[NewEvent]) -> Result<(), Rejection> {
+    match events.iter().find(|event| event.data.len() > DATA_BYTES_MAX) {
+        None => Ok(()),
+        Some(event) => Err(Rejection::TooLarge {
+            kind: Some(event.kind.clone()),
+            pointer: None,
+            bytes: event.data.len(),
+            bytes_max: DATA_BYTES_MAX,
+        }),
+    }
 }

@@ -17,6 +17,16 @@ pub struct Problem {
 pub enum Rejection {
     #[error("{} field(s) do not hold: {}", .0.len(), .0.iter().map(|p| format!("{} {}", p.pointer, p.message)).collect::<Vec<_>>().join("; "))]
     Validation(Vec<Problem>),
+    /// Of a field, when one by itself is too much; of an event, when only all together are.
+    #[error("the data of {} would have {bytes} bytes, at most {bytes_max}", .kind.as_deref().unwrap_or("an event"))]
+    TooLarge {
+        /// The event's type, where it is known.
+        kind: Option<Text>,
+        /// JSON pointer to the field.
+        pointer: Option<String>,
+        bytes: usize,
+        bytes_max: usize,
+    },
     #[error("no {kind} has the id `{id}`")]
     NotFound { kind: &'static str, id: Text },
     #[error("a {kind} with the id `{id}` exists already")]
@@ -27,7 +37,7 @@ pub enum Rejection {
     Cycle { kind: &'static str, path: Vec<Text> },
     #[error("task `{child}` has the parent `{parent}` already")]
     SecondParent { child: Text, parent: Text },
-    #[error("{}", refused_step(.from, .to))]
+    #[error("{}", refused_step(.from, .to, .allowed))]
     InvalidState {
         /// The task's status, or `archived`.
         from: &'static str,
@@ -50,10 +60,13 @@ pub enum Rejection {
     Predicate(PredicateFault),
 }
 
-fn refused_step(from: &str, to: &str) -> String {
-    match from == to {
-        true => format!("the task is {from} already"),
-        false => format!("a task cannot go from {from} to {to}"),
+fn refused_step(from: &str, to: &str, allowed: &[&str]) -> String {
+    match to {
+        _ if from == to => format!("the task is {from} already"),
+        // A transition may bring it there; what was asked for is not one.
+        "in_progress" if allowed.contains(&to) => format!("a task that is {from} cannot be leased"),
+        "open" if allowed.contains(&to) => format!("a task that is {from} cannot be released"),
+        _ => format!("a task cannot go from {from} to {to}"),
     }
 }
 

@@ -277,6 +277,8 @@ impl Answer {
         for key in ["code", "message", "hint", "next", "retryable", "details"] {
             assert!(error.get(key).is_some(), "{}: an error has `{key}`: {}", self.request, self.body);
         }
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(!hint.is_empty(), "{}: an error says what to do: {}", self.request, self.body);
         error
     }
 

@@ -231,33 +231,147 @@ async fn what_is_no_event_is_told_why() {
     };
     let mut lacking = good.clone();
     lacking.as_object_mut().unwrap().remove("time");
+    let data = |data: Value| with("data", data);
+    let titled = |name: &str, value: Value| {
+        let mut created = json!({ "id": "x", "title": "X" });
+        created[name] = value;
+        data(created)
+    };
+    let other_kind = |stream: &str, kind: &str, value: Value| {
+        let mut event = data(value);
+        (event["stream"], event["type"]) = (json!(stream), json!(kind));
+        event
+    };
+    // An event, the place in it, and a word of what is said.
     let cases = [
-        (json!(7), "it has no id"),
-        (with("id", json!("short")), "no ULID"),
-        (lacking, "time"),
-        (with("time", json!("yesterday")), "RFC 3339"),
-        (with("position", json!(0)), "Lamport number is 0"),
-        (with("stream", json!("")), "1 to"),
+        (json!(7), "", "no id"),
+        (with("id", json!("short")), "/id", "ULID"),
+        (lacking, "", "time"),
+        (with("time", json!("yesterday")), "/time", "RFC 3339"),
+        (with("position", json!(0)), "/metadata/lamport", "Lamport number is 0"),
+        (with("stream", json!("")), "/stream", "1 to"),
+        (with("tags", json!(["$x"])), "/tags", "reserved"),
+        (with("metadata", json!([])), "/metadata", "JSON object"),
+        (with("type", json!("TaskStatusChanged")), "/data", "status"),
+        (titled("priority", json!(99)), "/data/priority", "-5 to 5"),
+        (titled("priority", json!("high")), "/data", "not that of its type"),
+        (titled("class", json!("urgent")), "/data", "urgent"),
+        (titled("status", json!("in_progress")), "/data/owner_agent_id", "has an owner"),
+        (titled("max_attempts", json!(0)), "/data/max_attempts", "1 to 100"),
+        (titled("type", json!("Not A Word")), "/data/type", "must be"),
+        (titled("metadata", json!([])), "/data/metadata", "object"),
+        (titled("labels", json!([""])), "/data/labels", "empty"),
+        (titled("owner_agent_id", json!("has blanks")), "/data/owner_agent_id", "characters"),
+        (titled("due_at", json!("soon")), "/data", "RFC 3339"),
+        (titled("title", json!("")), "/data/title", "empty"),
+        (titled("id", json!("another")), "/data/id", "is not `x`"),
+        (other_kind("task-has blanks", "TaskCreated", json!({ "title": "X" })), "/stream", "characters"),
+        (
+            other_kind("task-x", "TaskUpdated", json!({ "id": "x", "priority": -6 })),
+            "/data/priority",
+            "-5 to 5",
+        ),
+        (
+            other_kind("task-x", "TaskStatusChanged", json!({ "id": "x", "status": "in_progress" })),
+            "/data/owner_agent_id",
+            "has an owner",
+        ),
+        (
+            other_kind(
+                "relationship-r",
+                "RelationshipAdded",
+                json!({ "id": "r", "from_task_id": "x", "to_task_id": "x", "type": "blocks" }),
+            ),
+            "/data/to_task_id",
+            "blocks itself",
+        ),
+        (
+            other_kind(
+                "context-c",
+                "ContextAdded",
+                json!({ "id": "c", "task_id": "", "type": "note", "content": "c" }),
+            ),
+            "/data/task_id",
+            "1 to 512",
+        ),
+        (other_kind("agent-a", "AgentRegistered", json!({ "id": "a", "name": "" })), "/data/name", "empty"),
+        (
+            other_kind("progress-p", "ProgressItemAdded", json!({ "id": "p", "task_id": "x" })),
+            "/data/content",
+            "empty",
+        ),
+    ];
+    let refused = async |events: &[Value]| {
+        let body = json!({ "node": node, "events": events });
+        let answer = other.client().with_token(Some(TOKEN)).post("/events/push", body).await;
+        (answer.status, answer.error().clone())
+    };
+    let head = other.client().head().await;
+    for (event, place, why) in &cases {
+        // In the middle of others that could be taken.
+        let (status, error) = refused(&[good.clone(), event.clone()]).await;
+        let problem = error["details"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|problem| problem["pointer"] == format!("/events/1{place}"));
+        let said = problem.and_then(|problem| problem["message"].as_str()).unwrap_or_default();
+        assert!(
+            (status, &error["code"]) == (400, &json!("ERR_VALIDATION")) && said.contains(why),
+            "{event}: {error}"
+        );
+    }
+    let large = data(json!({ "id": "x", "title": "x".repeat(1 << 20) }));
+    let (status, error) = refused(&[good.clone(), large]).await;
+    assert_eq!((status, &error["code"]), (413, &json!("ERR_PAYLOAD_TOO_LARGE")), "{error}");
+    assert_eq!(error["details"]["pointer"], "/events/1/data");
+    assert_eq!(other.client().head().await, head, "nothing of any of these pushes was written");
+    // What is of one node alone, or of nobody's, is passed over, and the rest taken.
+    let passed_over = [
         (with("stream", json!("$system")), "$"),
         (with("stream", json!("session-1")), "not merged"),
         (with("type", json!("ContextAdded")), "no events of type `ContextAdded`"),
-        (with("type", json!("TaskStatusChanged")), "status"),
         (with("stream", json!("mine")), "TaskCreated"),
-        (with("tags", json!(["$x"])), "reserved"),
-        (with("metadata", json!([])), "no JSON object"),
-        (with("data", json!({ "id": "x", "title": "x".repeat(1 << 20) })), "at most 1048576"),
     ];
-    let mut events: Vec<Value> = cases.iter().map(|(event, _)| event.clone()).collect();
+    let mut events: Vec<Value> = passed_over.iter().map(|(event, _)| event.clone()).collect();
     events.push(good.clone());
-    events.push(good);
+    events.push(good.clone());
     let told = push(&other, &node, &events).await;
     let told = statuses(&told);
-    for ((event, why), (status, reason)) in cases.iter().zip(&told) {
-        let shown = &event.to_string()[..event.to_string().len().min(200)];
-        assert!(*status == "rejected" && reason.contains(why), "{shown}: {status} {reason}");
+    for ((event, why), (status, reason)) in passed_over.iter().zip(&told) {
+        assert!(*status == "rejected" && reason.contains(why), "{event}: {status} {reason}");
     }
-    assert_eq!(told[cases.len()..], [("accepted", ""), ("duplicate", "")]);
+    assert_eq!(told[passed_over.len()..], [("accepted", ""), ("duplicate", "")]);
     assert_eq!(other.client().get("/tasks/x").await.data()["title"], "X");
+    // Blanks and the order of members make no other event; another title does.
+    let again = other.client().with_token(Some(TOKEN));
+    let again = again.request("POST", "/events/push").header("content-type", "application/json").body(
+        json!({ "node": node, "events": [data(json!({ "title": "X", "id": "x" }))] })
+            .to_string()
+            .replace("\":", "\" : "),
+    );
+    let again = other.client().send(again).await.data();
+    assert_eq!(statuses(&again), [("duplicate", "")]);
+    let head = other.client().head().await;
+    let (mut fresh, id) = (good.clone(), good["id"].clone());
+    fresh["id"] = json!("01ARZ3NDEKTSV4RRFFQ69G5FAW");
+    for (changed, index) in [
+        (vec![fresh.clone(), titled("title", json!("Y"))], 1),
+        (vec![with("tags", json!([])), fresh.clone()], 0),
+    ] {
+        let (status, error) = refused(&changed).await;
+        assert_eq!((status, &error["code"]), (409, &json!("ERR_CONFLICT")), "{error}");
+        assert_eq!(
+            (&error["details"]["id"], &error["details"]["pointer"]),
+            (&id, &json!(format!("/events/{index}/id")))
+        );
+    }
+    // Also of two that come together.
+    let mut twice = titled("title", json!("Z"));
+    twice["id"] = fresh["id"].clone();
+    let (status, error) = refused(&[fresh.clone(), twice]).await;
+    assert_eq!((status, &error["details"]["id"]), (409, &fresh["id"]), "{error}");
+    assert_eq!(other.client().head().await, head);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,9 @@ mod test;
 pub use catalogue::{CATALOGUE, EventType, Field, find};
 pub use json::{Json, Moment};
 
+/// Most bytes of an event's data, but of an imported one's: what is larger is kept elsewhere and referred to.
+pub const DATA_BYTES_MAX: usize = 1 << 20;
+
 /// The names of the event types.
 #[allow(missing_docs)]
 pub mod kind {

@@ -1,25 +1,23 @@
 //! Events of other nodes on their way in.
 
+use super::check;
 use super::mark::{Merged, Order, Origin, RESERVED, own_lamport};
 use super::row::Part;
-use crate::event::data::{
-    AgentRegistered, AgentUpdated, ContextAdded, ContextSuperseded, ProgressItemAdded, ProgressItemCompleted,
-    RelationshipAdded, RelationshipRemoved, TaskCreated, TaskStatusChanged, TaskUpdated,
-};
+use crate::decide::validate::Problems;
 use crate::event::kind;
+use crate::rejection::{Problem, Rejection};
 use crate::reserved;
+use crate::state::Work;
 use crate::time;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use store::{Event, EventId, KIND_BYTES_MAX, NewEvent, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text};
+use store::{
+    Decider as _, Event, EventId, KIND_BYTES_MAX, NewEvent, STREAM_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, Text,
+};
 
 /// Greatest Lamport number that is taken from another node: the greatest whole number every JSON reader knows.
 pub const LAMPORT_MAX: u64 = (1 << 53) - 1;
-
-/// Longest id an event of another node may name, in bytes: as long as an imported one.
-const ID_BYTES_MAX: usize = 512;
 
 /// Whether events of that type in that stream go to other nodes: what is known of tasks and agents does, and
 /// everybody's own streams do. Leases, sessions and runs are of the node they are on.
@@ -49,6 +47,15 @@ fn kinds(prefix: &str) -> &'static [&'static str] {
     }
 }
 
+/// Why an event of another node is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is well made, but of the node it is on, or of a type that is not known here; why.
+    NotMerged(String),
+    /// It does not hold; pointers are into the event.
+    Malformed(Vec<Problem>),
+}
+
 /// An event of another node that can be taken.
 #[derive(Debug, Clone)]
 pub struct Incoming {
@@ -68,25 +75,29 @@ impl Incoming {
     ///
     /// # Errors
     /// Why it cannot be taken, and what could be.
-    pub fn new(node: EventId, event: &Event) -> Result<Self, String> {
+    pub fn new(node: EventId, event: &Event) -> Result<Self, Refusal> {
         let Event { position, id, stream, kind, time, data, metadata, tags, .. } = event;
+        let mut found = Problems::default();
         let origin = Merged::of(event).map_or_else(
             || Origin { node, time: *time, lamport: own_lamport(*position, metadata) },
             |merged| merged.origin,
         );
         if !(1..=LAMPORT_MAX).contains(&origin.lamport) {
-            return Err(format!("its Lamport number is {}; expected 1 to {LAMPORT_MAX}", origin.lamport));
+            let message = format!("its Lamport number is {}; expected 1 to {LAMPORT_MAX}", origin.lamport);
+            found.add("/metadata/lamport", message);
         }
-        if !(time::MIN..=time::MAX).contains(&origin.time) {
-            return Err("its time is before year 0 or after year 9999".to_owned());
+        found.moment("/time", Some(origin.time));
+        check_lengths(event, &mut found);
+        if serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(metadata).is_err() {
+            found.add("/metadata", "must be a JSON object");
         }
-        check_lengths(event)?;
-        match super::row::prefix(stream) {
-            Some(prefix) => check_model(prefix, event)?,
-            None => check_own(stream, kind, tags)?,
+        if travels(stream, kind) && super::row::prefix(stream).is_some() {
+            check::data(event, &mut found);
         }
-        serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(metadata)
-            .map_err(|_| "its metadata is no JSON object".to_owned())?;
+        if let Err(Rejection::Validation(problems)) = found.finish() {
+            return Err(Refusal::Malformed(problems));
+        }
+        check_merged(stream, kind, tags).map_err(Refusal::NotMerged)?;
         Ok(Self {
             id: *id,
             stream: stream.clone(),
@@ -96,6 +107,25 @@ impl Incoming {
             tags: tags.clone(),
             origin,
         })
+    }
+
+    /// Whether an event of the log has the same content: stream, type, data and tags. Who has an event of this id
+    /// with another content has another event.
+    #[must_use]
+    pub fn is(&self, event: &Event) -> bool {
+        let Event { stream, kind, data, tags, .. } = event;
+        self.has(stream, kind, data, tags)
+    }
+
+    /// The same of two that come together.
+    #[must_use]
+    pub fn is_again(&self, other: &Self) -> bool {
+        let Self { stream, kind, data, tags, .. } = other;
+        self.has(stream, kind, data, tags)
+    }
+
+    fn has(&self, stream: &Text, kind: &Text, data: &str, tags: &[Text]) -> bool {
+        (&self.stream, &self.kind, &*self.tags) == (stream, kind, tags) && Work::same_data(&self.data, data)
     }
 
     pub(super) fn order(&self) -> Order {
@@ -145,26 +175,33 @@ fn metadata(own: &str, origin: &Origin, merge: Option<&str>) -> Text {
     text.into()
 }
 
-fn check_lengths(event: &Event) -> Result<(), String> {
-    let fits = |what: &str, text: &str, max: usize| match text.len() {
-        bytes if (1..=max).contains(&bytes) => Ok(()),
-        bytes => Err(format!("its {what} has {bytes} bytes; expected 1 to {max}")),
-    };
-    fits("stream", &event.stream, STREAM_BYTES_MAX)?;
-    fits("type", &event.kind, KIND_BYTES_MAX)?;
-    if event.tags.len() > TAGS_MAX {
-        return Err(format!("it has {} tags; at most {TAGS_MAX} are taken", event.tags.len()));
-    }
-    for tag in &event.tags {
-        fits("tag", tag, TAG_BYTES_MAX)?;
-        if tag.starts_with('$') {
-            return Err(format!("its tag `{tag}` begins with `$`, which is reserved"));
+fn check_lengths(event: &Event, found: &mut Problems) {
+    let mut fits = |pointer: &str, text: &str, max: usize| {
+        if !(1..=max).contains(&text.len()) {
+            found.add(pointer, format!("has {} bytes; expected 1 to {max}", text.len()));
         }
+    };
+    fits("/stream", &event.stream, STREAM_BYTES_MAX);
+    fits("/type", &event.kind, KIND_BYTES_MAX);
+    for tag in &event.tags {
+        fits("/tags", tag, TAG_BYTES_MAX);
     }
-    Ok(())
+    if event.tags.len() > TAGS_MAX {
+        found.add("/tags", format!("has {} tags; at most {TAGS_MAX} are taken", event.tags.len()));
+    }
+    if let Some(tag) = event.tags.iter().find(|tag| tag.starts_with('$')) {
+        found.add("/tags", format!("`{tag}` begins with `$`, which is reserved"));
+    }
 }
 
-fn check_own(stream: &str, kind: &str, tags: &[Text]) -> Result<(), String> {
+/// Whether events of that stream and type are merged at all.
+fn check_merged(stream: &str, kind: &str, tags: &[Text]) -> Result<(), String> {
+    if let Some(prefix) = super::row::prefix(stream) {
+        return match kinds(prefix).contains(&kind) {
+            true => Ok(()),
+            false => Err(format!("streams `{prefix}-…` have no events of type `{kind}`")),
+        };
+    }
     if ["lease-", "run-", "session-"].iter().any(|prefix| stream.starts_with(prefix)) {
         return Err(format!(
             "{kind} of stream `{stream}` is of the node it is on: leases, sessions and runs are not merged, \
@@ -172,38 +209,4 @@ fn check_own(stream: &str, kind: &str, tags: &[Text]) -> Result<(), String> {
         ));
     }
     reserved::check(stream, kind, tags).map_err(|rejection| rejection.to_string())
-}
-
-fn check_model(prefix: &str, event: &Event) -> Result<(), String> {
-    let kind = &*event.kind;
-    if !kinds(prefix).contains(&kind) {
-        return Err(format!("streams `{prefix}-…` have no events of type `{kind}`"));
-    }
-    fn read<'d, T: Deserialize<'d>>(event: &'d Event) -> Result<T, String> {
-        serde_json::from_str(&event.data)
-            .map_err(|error| format!("its data is not that of {}: {error}", event.kind))
-    }
-    let is_id = |what: &str, id: &str| match id.len() {
-        1..=ID_BYTES_MAX => Ok(()),
-        bytes => Err(format!("its {what} has {bytes} bytes; expected 1 to {ID_BYTES_MAX}")),
-    };
-    is_id("id", event.stream.split_once('-').map_or("", |(_, id)| id))?;
-    match kind {
-        kind::TASK_CREATED => read::<TaskCreated>(event).map(drop),
-        kind::TASK_UPDATED => read::<TaskUpdated>(event).map(drop),
-        kind::TASK_STATUS_CHANGED => read::<TaskStatusChanged>(event).map(drop),
-        kind::RELATIONSHIP_ADDED => {
-            let data: RelationshipAdded = read(event)?;
-            is_id("from_task_id", &data.from_task_id)?;
-            is_id("to_task_id", &data.to_task_id)
-        }
-        kind::RELATIONSHIP_REMOVED => read::<RelationshipRemoved>(event).map(drop),
-        kind::PROGRESS_ITEM_ADDED => is_id("task_id", &read::<ProgressItemAdded>(event)?.task_id),
-        kind::PROGRESS_ITEM_COMPLETED => read::<ProgressItemCompleted>(event).map(drop),
-        kind::CONTEXT_ADDED => is_id("task_id", &read::<ContextAdded>(event)?.task_id),
-        kind::CONTEXT_SUPERSEDED => read::<ContextSuperseded>(event).map(drop),
-        kind::AGENT_REGISTERED => read::<AgentRegistered>(event).map(drop),
-        kind::AGENT_UPDATED => read::<AgentUpdated>(event).map(drop),
-        _ => Ok(()),
-    }
 }

@@ -7,11 +7,13 @@
 //! in the log already, somebody has to look back: [`plan`] does, before the event is committed, and writes what
 //! the row is then into the event's metadata (`merge`). So `evolve` needs nothing but state and event.
 
+mod check;
 mod incoming;
 mod mark;
 mod row;
 
-pub use incoming::{Incoming, LAMPORT_MAX, travels};
+pub use check::is_imported;
+pub use incoming::{Incoming, LAMPORT_MAX, Refusal, travels};
 pub(crate) use mark::{Merged, mark};
 pub use mark::{Order, Origin, RESERVED, order};
 pub(crate) use row::{Sum, TaskSum};

@@ -1,5 +1,6 @@
 use super::world::{World, new_task, task};
 use crate::command::{CreateTask, NewContext};
+use crate::event::DATA_BYTES_MAX;
 use crate::rows::{Class, ContextType};
 use crate::{Command, Rejection};
 use store::Text;
@@ -88,7 +89,7 @@ fn bounds_hold_at_the_bound() {
         priority: Some(-5),
         max_attempts: Some(100),
         caps: words(64),
-        intent: Some("x".repeat(1 << 20).into()),
+        intent: Some("x".repeat(DATA_BYTES_MAX - 2_048).into()),
         ..new_task("a")
     };
     world.ok(Command::CreateTask(at));
@@ -98,13 +99,40 @@ fn bounds_hold_at_the_bound() {
         max_attempts: Some(101),
         caps: words(65),
         labels: ["é".repeat(129).as_str()].into_iter().collect(),
-        intent: Some("x".repeat((1 << 20) + 1).into()),
         ..new_task("a")
     };
     match world.refused(Command::CreateTask(over)) {
-        Rejection::Validation(problems) => assert_eq!(problems.len(), 6, "{problems:?}"),
+        Rejection::Validation(problems) => assert_eq!(problems.len(), 5, "{problems:?}"),
         other => panic!("{other}"),
     }
+}
+
+#[test]
+fn what_no_event_can_hold_is_told_by_its_size() {
+    let mut world = World::new();
+    let intent = |bytes: usize| CreateTask { intent: Some("x".repeat(bytes).into()), ..new_task("a") };
+    let refused = |world: &mut World, command| match world.refused(Command::CreateTask(command)) {
+        Rejection::TooLarge { kind, pointer, bytes, bytes_max } => {
+            assert!(bytes > bytes_max && bytes_max == DATA_BYTES_MAX);
+            (kind.map(|kind| kind.to_string()), pointer)
+        }
+        other => panic!("{other}"),
+    };
+    // A field by itself, before whatever else is wrong with the command.
+    let faulty = CreateTask { priority: Some(9), ..intent(DATA_BYTES_MAX + 1) };
+    assert_eq!(refused(&mut world, faulty), (None, Some("/intent".to_owned())));
+    // Two that come to too much only together; and quotes, which are longer in JSON.
+    let created = Some("TaskCreated".to_owned());
+    let title = "y".repeat(DATA_BYTES_MAX / 2).into();
+    let both = CreateTask { title, ..intent(DATA_BYTES_MAX / 2) };
+    assert_eq!(refused(&mut world, both), (created.clone(), None));
+    let quotes = CreateTask { title: "\"".repeat(DATA_BYTES_MAX - 1_024).into(), ..new_task("a") };
+    assert_eq!(refused(&mut world, quotes), (created, None));
+    // Of several events the one that is too large.
+    let progress = vec!["fine".into(), "\"".repeat(DATA_BYTES_MAX).into()];
+    let list = CreateTask { progress, ..new_task("a") };
+    assert_eq!(refused(&mut world, list), (Some("ProgressItemAdded".to_owned()), None));
+    assert!(world.log.is_empty());
 }
 
 #[test]

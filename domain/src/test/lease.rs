@@ -83,7 +83,7 @@ fn what_cannot_be_leased() {
     world.check(acquire("nope", "bob"), "! no task has the id `nope`");
     world.ok(task("a"));
     world.ok(task_after("b", &["a"]));
-    world.check(acquire("b", "bob"), "! a task cannot go from blocked to in_progress");
+    world.check(acquire("b", "bob"), "! a task that is blocked cannot be leased");
     world.ok(to("a", TaskStatus::Cancelled, version(1)));
     world.check(acquire("a", "bob"), "! a task cannot go from cancelled to in_progress");
 }

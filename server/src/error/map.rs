@@ -12,6 +12,9 @@ impl From<Rejection> for Error {
         let message = rejection.to_string();
         match rejection {
             Rejection::Validation(problems) => Self::validation(&problems),
+            Rejection::TooLarge { kind, pointer, bytes, .. } => {
+                Self::event_too_large(kind.as_deref(), pointer, bytes)
+            }
             Rejection::NotFound { kind, id } => Self::not_found(kind, &id),
             Rejection::AlreadyExists { kind, id } => Self::new(Code::Conflict, message)
                 .details(json!({"kind": kind, "id": &*id}))
@@ -30,10 +33,20 @@ impl From<Rejection> for Error {
                 .details(json!({"child": &*child, "parent": &*parent}))
                 .hint("a task has one parent: change parent_id instead"),
             Rejection::InvalidState { from, to, allowed } => {
-                let hint = match (from, allowed.is_empty()) {
+                let hint = match (from, to) {
                     ("archived", _) => "restore it first".to_owned(),
-                    (_, true) => format!("{from} is final; it can be archived"),
-                    (_, false) => format!("from {from} it can go to {}", allowed.join(", ")),
+                    _ if allowed.is_empty() => format!("{from} is final; it can be archived"),
+                    // A transition may lead there; this was none.
+                    (_, "in_progress") if allowed.contains(&to) => match allowed.contains(&"open") {
+                        true => format!("a {from} task is not leased: open it by a transition, then claim it"),
+                        false => format!(
+                            "a {from} task is not leased: it opens by itself when the tasks that block it have ended"
+                        ),
+                    },
+                    (_, "open") if allowed.contains(&to) => {
+                        format!("nobody works on a {from} task: open it by a transition instead")
+                    }
+                    _ => format!("from {from} it can go to {}", allowed.join(", ")),
                 };
                 Self::new(Code::InvalidState, message)
                     .details(json!({"from": from, "to": to, "allowed": allowed}))
@@ -48,7 +61,10 @@ impl From<Rejection> for Error {
                 .next(format!("agentpm task get {task_id}")),
             Rejection::LeaseExpired { lease_id, holder } => Self::new(Code::LeaseExpired, message)
                 .details(held(&[("lease_id", &lease_id)], holder.as_ref()))
-                .hint("stop working on this task; claim again to go on"),
+                .hint(
+                    "stop working on this task: its lease has ended, or is another's; read where the task stands, \
+                     only an open one can be claimed again",
+                ),
             Rejection::LeaseHeld { task_id, holder } => Self::new(Code::Conflict, message)
                 .details(held(&[("task_id", &task_id)], Some(&holder)))
                 .hint("wait until it is released or expires")

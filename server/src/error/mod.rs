@@ -1,5 +1,6 @@
 //! What a client is told when its request is not carried out.
 
+mod advice;
 mod code;
 mod map;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// `Retry-After` of an error that says nothing more exact, in seconds.
@@ -39,8 +41,8 @@ struct Parts {
 struct Wire<'a> {
     code: &'static str,
     message: &'a str,
-    hint: Option<&'a str>,
-    next: &'a [String],
+    hint: Cow<'a, str>,
+    next: Cow<'a, [String]>,
     retryable: bool,
     details: &'a Value,
 }
@@ -81,6 +83,25 @@ impl Error {
     pub(crate) fn not_found(kind: &'static str, id: &str) -> Self {
         Self::new(Code::NotFound, format!("no {kind} has the id `{id}`"))
             .details(json!({"kind": kind, "id": id}))
+    }
+
+    /// `ERR_PAYLOAD_TOO_LARGE` for the data of an event, or for a field that no event can hold.
+    pub(crate) fn event_too_large(kind: Option<&str>, pointer: Option<String>, bytes: usize) -> Self {
+        let bytes_max = domain::event::DATA_BYTES_MAX;
+        let what = match (kind, &pointer) {
+            (Some(kind), _) => format!("the data of {kind}"),
+            (None, Some(pointer)) => pointer.clone(),
+            (None, None) => "the data of an event".to_owned(),
+        };
+        let mut details = json!({"bytes": bytes, "bytes_max": bytes_max});
+        for (name, value) in [("type", kind), ("pointer", pointer.as_deref())] {
+            if let Some(value) = value {
+                details[name] = value.into();
+            }
+        }
+        Self::new(Code::PayloadTooLarge, format!("{what} has {bytes} bytes, at most {bytes_max}"))
+            .details(details)
+            .hint("keep large things outside and put a reference into the event")
     }
 
     /// `ERR_UNAVAILABLE`: not now, but soon.
@@ -160,8 +181,16 @@ impl Error {
 
     /// The value of `error` in the envelope.
     pub(crate) fn wire(&self) -> impl Serialize {
-        let Parts { code, message, hint, next, retryable, details, .. } = &*self.0;
-        Wire { code: code.as_str(), message, hint: hint.as_deref(), next, retryable: *retryable, details }
+        let Parts { code, status, message, hint, next, retryable, details, .. } = &*self.0;
+        let (hint, next) = match hint {
+            Some(hint) => (Cow::Borrowed(&**hint), Cow::Borrowed(&**next)),
+            None => {
+                let advice = advice::of(*code, *status, details);
+                let next = if next.is_empty() { Cow::Owned(advice.next) } else { Cow::Borrowed(&**next) };
+                (advice.hint, next)
+            }
+        };
+        Wire { code: code.as_str(), message, hint, next, retryable: *retryable, details }
     }
 
     /// The same as a JSON value.

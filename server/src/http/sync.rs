@@ -3,16 +3,17 @@
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::auth::Transport;
-use crate::error::Code;
+use crate::error::{Code, Error};
 use crate::schema::Operation;
-use crate::sync::{Item, PUSH_EVENTS_MAX, Push, Status, push};
+use crate::sync::{Fault, Item, PUSH_EVENTS_MAX, Push, Status, push};
 use crate::wire::append::ULID_PATTERN;
 use crate::wire::envelope::{answer, push as push_json, push_list, push_name};
-use crate::wire::fields::Fields;
+use crate::wire::fields::{Fields, PROBLEMS_MAX};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Extension, Router};
+use domain::Problem;
 use serde_json::json;
 use store::{EventId, Text};
 
@@ -29,7 +30,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .example(json!({ "node": "01JAB3NDEKTSV4RRFFQ69G5FAV", "events": [] }))
             .gives("Pushed")
             .keeps_no_answer()
-            .fails(&[Code::Forbidden]),
+            .fails(&[Code::Forbidden, Code::Conflict]),
     ]
 }
 
@@ -69,14 +70,14 @@ async fn run(
     app.policy.check_peer(transport.map(|Extension(transport)| transport), &headers)?;
     let (node, events, stretch) = wanted;
     let node = node.ok_or_else(|| crate::error::Error::problem("/node", "is required"))?;
-    let items = events.iter().map(|text| Item::read(node, text)).collect();
+    let items = read(node, &events)?;
     let outcome = push(&app, &call.by, Push { node, items, stretch }).await?;
     let count = |wanted: &str| outcome.results.iter().filter(|(_, status)| word(status) == wanted).count();
     Ok(answer(outcome.position, |out| {
         out.extend_from_slice(b"{\"results\":");
         push_list(out, &outcome.results, |out, (id, status)| {
             out.extend_from_slice(b"{\"id\":");
-            push_json(out, &id.map(|id| id.to_string()));
+            push_json(out, &id.to_string());
             push_name(out, "status");
             push_json(out, word(status));
             if let Status::Rejected(reason) = status {
@@ -93,6 +94,33 @@ async fn run(
         push_json(out, &outcome.heard);
         out.push(b'}');
     }))
+}
+
+/// The events of a push: all of them hold, or nothing of it is taken.
+fn read(node: EventId, events: &[Text]) -> Result<Vec<Item>, Error> {
+    let (mut items, mut problems) = (Vec::with_capacity(events.len()), Vec::new());
+    for (index, text) in events.iter().enumerate() {
+        let at = |pointer: &str| format!("/events/{index}{pointer}");
+        match Item::read(node, text) {
+            Ok(item) => items.push(item),
+            Err(Fault::Malformed(found)) => {
+                problems.extend(
+                    found
+                        .into_iter()
+                        .map(|Problem { pointer, message }| Problem { pointer: at(&pointer), message }),
+                );
+            }
+            Err(Fault::TooLarge(bytes)) => {
+                return Err(Error::event_too_large(None, Some(at("/data")), bytes));
+            }
+        }
+    }
+    problems.truncate(PROBLEMS_MAX);
+    match problems.is_empty() {
+        true => Ok(items),
+        false => Err(Error::validation(&problems)
+            .hint("nothing of the push was merged: mend what the pointers name, or leave these events out")),
+    }
 }
 
 const fn word(status: &Status) -> &'static str {

@@ -40,7 +40,7 @@ fn body(code: Value, details: Value) -> Value {
     object([
         ("code", code),
         ("message", described("What is wrong, for people.", text())),
-        ("hint", described("What would be right.", nullable(text()))),
+        ("hint", described("What would be right.", text())),
         ("next", described("Commands that help.", list(text()))),
         ("retryable", described("Whether the same may succeed later.", json!({ "type": "boolean" }))),
         ("details", details),
@@ -99,7 +99,9 @@ fn details(code: Code) -> Value {
         ]),
         Code::LeaseRequired => holder("task_id?"),
         Code::LeaseExpired => holder("lease_id?"),
-        Code::PayloadTooLarge => object([("bytes_max", count()), ("bytes?", count()), ("pointer?", text())]),
+        Code::PayloadTooLarge => {
+            object([("bytes_max", count()), ("bytes?", count()), ("pointer?", text()), ("type?", text())])
+        }
         Code::RateLimit => nullable(object([
             ("scope", described("Whose limit it is.", words(["connection", "agent"]))),
             ("limit", described("Requests a second.", count())),
@@ -130,5 +132,6 @@ fn conflict() -> Value {
         ("head_time?", time()),
         ("line?", count()),
         ("header?", text()),
+        ("pointer?", text()),
     ]))
 }

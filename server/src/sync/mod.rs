@@ -3,7 +3,7 @@
 mod item;
 mod push;
 
-pub(crate) use item::Item;
+pub(crate) use item::{Fault, Item};
 pub(crate) use push::{Push, Status, push};
 
 /// Most events of one push. Together with the bound of a body it bounds what one merge reads and writes.

@@ -5,12 +5,13 @@
 use super::{HEARD, HEARD_STREAM, Item};
 use crate::app::{Shared, context};
 use crate::context::Provenance;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::http::blocking;
 use domain::merge;
 use domain::rows::Row;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{
     Append, AppendError, Condition, Direction, Event, EventId, ExecuteError, ExpectedRevision, NewEvent,
@@ -38,7 +39,7 @@ pub(crate) enum Status {
     Accepted,
     /// It was before.
     Duplicate,
-    /// It cannot be taken; why.
+    /// It is none that is merged; why.
     Rejected(String),
 }
 
@@ -46,7 +47,7 @@ pub(crate) enum Status {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// By event, in the order of the push.
-    pub(crate) results: Vec<(Option<EventId>, Status)>,
+    pub(crate) results: Vec<(EventId, Status)>,
     /// How far this node has heard the other's log.
     pub(crate) heard: u64,
     /// Head that has it.
@@ -62,7 +63,7 @@ struct Heard {
 /// What was found out about a push at one head.
 struct Look {
     head: Position,
-    results: Vec<(Option<EventId>, Status)>,
+    results: Vec<(EventId, Status)>,
     new: Vec<NewEvent>,
     heard: u64,
     /// Streams that must not move, and ids that must not come, before the commit.
@@ -73,14 +74,17 @@ struct Look {
 /// Merges a push.
 ///
 /// # Errors
-/// When nothing can be written, or the streams never hold still.
+/// When an event has the id of another one, nothing can be written, or the streams never hold still.
 pub(crate) async fn push(app: &Shared, by: &Provenance, push: Push) -> Result<Outcome, Error> {
     let _entered = app.gate.enter()?;
     let push = Arc::new(push);
     for _ in 0..LOOKS_MAX {
         let (reader, looked) = (app.store().reader(), Arc::clone(&push));
         let Look { head, results, new, heard, streams, ids } =
-            blocking(move || look(&reader, &looked)).await??;
+            match blocking(move || look(&reader, &looked)).await?? {
+                Ok(look) => look,
+                Err(taken) => return Err(taken.into()),
+            };
         if new.is_empty() {
             return Ok(Outcome { results, heard, position: head });
         }
@@ -106,27 +110,51 @@ pub(crate) async fn push(app: &Shared, by: &Provenance, push: Push) -> Result<Ou
         .hint("push again: what was merged before is a duplicate then"))
 }
 
+/// An event that is known under its id has another content.
+struct IdTaken {
+    index: usize,
+    id: EventId,
+}
+
+impl From<IdTaken> for Error {
+    fn from(IdTaken { index, id }: IdTaken) -> Self {
+        Self::new(Code::Conflict, format!("event {index} of the push has the id `{id}` of another event"))
+            .details(json!({"id": id.to_string(), "pointer": format!("/events/{index}/id")}))
+            .hint("an event never changes: push it as its node's GET /events gives it; nothing was merged")
+    }
+}
+
 /// Finds out what to write.
-fn look(reader: &Reader<Row>, push: &Push) -> Result<Look, ReadError> {
+fn look(reader: &Reader<Row>, push: &Push) -> Result<Result<Look, IdTaken>, ReadError> {
     let (mut results, mut incoming) = (Vec::with_capacity(push.items.len()), Vec::new());
-    let (mut streams, mut ids) = (HashSet::new(), HashSet::new());
-    for Item { id, event } in &push.items {
+    let (mut streams, mut ids) = (HashSet::new(), HashMap::new());
+    for (index, Item { id, event }) in push.items.iter().enumerate() {
         let status = match event {
             Err(why) => Status::Rejected(why.clone()),
-            Ok(event) if ids.contains(&event.id) || reader.position_of(event.id)?.is_some() => {
-                Status::Duplicate
-            }
             Ok(event) => {
-                ids.insert(event.id);
-                if merge::looks_back(&event.stream) {
-                    streams.insert(event.stream.clone());
+                let known = reader.position_of(*id)?.map(|position| reader.event(position)).transpose()?;
+                let is_it = match (known.flatten(), ids.get(id)) {
+                    (Some(known), _) => Some(event.is(&known)),
+                    (None, Some(&before)) => Some(event.is_again(before)),
+                    (None, None) => None,
+                };
+                match is_it {
+                    Some(true) => Status::Duplicate,
+                    Some(false) => return Ok(Err(IdTaken { index, id: *id })),
+                    None => {
+                        ids.insert(*id, event);
+                        if merge::looks_back(&event.stream) {
+                            streams.insert(event.stream.clone());
+                        }
+                        incoming.push(event.clone());
+                        Status::Accepted
+                    }
                 }
-                incoming.push(event.clone());
-                Status::Accepted
             }
         };
         results.push((*id, status));
     }
+    let ids = ids.into_keys().collect();
     let mut known = Vec::new();
     for stream in &streams {
         for event in reader.stream(stream, Revision(1), Direction::Forward) {
@@ -145,7 +173,7 @@ fn look(reader: &Reader<Row>, push: &Push) -> Result<Look, ReadError> {
         new.insert(0, heard_upto(stream.clone(), upto));
     }
     streams.insert(stream);
-    Ok(Look { head: reader.head().position, results, new, heard, streams, ids })
+    Ok(Ok(Look { head: reader.head().position, results, new, heard, streams, ids }))
 }
 
 fn last_heard(reader: &Reader<Row>, stream: &str) -> Result<u64, ReadError> {

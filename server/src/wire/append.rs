@@ -11,7 +11,7 @@ use store::{
 };
 
 /// Largest `data` of one event, in bytes of JSON.
-pub(crate) const EVENT_DATA_BYTES_MAX: usize = 1 << 20;
+pub(crate) const EVENT_DATA_BYTES_MAX: usize = domain::event::DATA_BYTES_MAX;
 
 /// What [`EventId::parse`] takes, for the published schemas.
 pub(crate) const ULID_PATTERN: &str = "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$";
@@ -97,7 +97,7 @@ pub(crate) fn data(fields: &mut Fields<'_, '_>) -> Text {
     let Some(raw) = fields.raw("data") else { return Text::from("{}") };
     let bytes = raw.get().len();
     if bytes > EVENT_DATA_BYTES_MAX {
-        fields.oversize("data", "event data", bytes, EVENT_DATA_BYTES_MAX);
+        fields.oversize("data", bytes);
     }
     raw.get().into()
 }

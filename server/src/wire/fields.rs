@@ -6,7 +6,7 @@ pub(crate) use super::nearest::nearest;
 use super::pointer::Pointer;
 use super::shape::{Presence, Shape};
 use super::time;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use domain::command::Change;
 use domain::{Problem, TextSet};
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use store::{Text, Timestamp};
 
 /// Problems told of one request: enough to mend it, not enough to fill a screen with one mistake.
-const PROBLEMS_MAX: usize = 50;
+pub(crate) const PROBLEMS_MAX: usize = 50;
 
 /// What [`domain::is_id`] takes, for the published schemas.
 const ID_PATTERN: &str = "^[A-Za-z0-9._:-]{1,128}$";
@@ -80,13 +80,8 @@ impl Problems {
     }
 
     /// Notes a part that is larger than it may be.
-    pub(crate) fn oversize(&self, at: impl fmt::Display, what: &str, bytes: usize, bytes_max: usize) {
-        let error =
-            Error::new(Code::PayloadTooLarge, format!("{what} has {bytes} bytes, at most {bytes_max}"))
-                .details(
-                    serde_json::json!({"pointer": at.to_string(), "bytes": bytes, "bytes_max": bytes_max}),
-                )
-                .hint("keep large things outside and put a reference into the event");
+    pub(crate) fn oversize(&self, at: impl fmt::Display, bytes: usize) {
+        let error = Error::event_too_large(None, Some(at.to_string()), bytes);
         self.oversize.borrow_mut().get_or_insert(error);
     }
 
@@ -159,8 +154,8 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Notes that a member is larger than it may be.
-    pub(crate) fn oversize(&self, name: &str, what: &str, bytes: usize, bytes_max: usize) {
-        self.problems.oversize(self.at.key(name), what, bytes, bytes_max);
+    pub(crate) fn oversize(&self, name: &str, bytes: usize) {
+        self.problems.oversize(self.at.key(name), bytes);
     }
 
     /// Notes that something about a member does not hold.

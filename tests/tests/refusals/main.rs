@@ -69,6 +69,10 @@ fn wrong(row: &Row, seen: &Seen) -> Option<String> {
     {
         return not_there(format!("{code} {line}:{column} was due"));
     }
+    let hint = error["hint"].as_str().unwrap_or_default();
+    if hint.trim().is_empty() {
+        return not_there("every error says in `hint` what to do".to_owned());
+    }
     if message.is_empty() || !error["retryable"].is_boolean() || !error["next"].is_array() {
         return not_there("an error has a message, retryable and next".to_owned());
     }

@@ -125,6 +125,13 @@ impl Row {
         Self { pointers: pointers.to_vec(), ..self.is(400, "ERR_VALIDATION") }
     }
 
+    /// `ERR_PAYLOAD_TOO_LARGE` for the data of an event; the details name it.
+    pub(crate) fn too_large(self, name: &'static str, value: &str) -> Self {
+        self.is(413, "ERR_PAYLOAD_TOO_LARGE")
+            .detail("bytes_max", (1_u64 << 20).into())
+            .detail(name, value.into())
+    }
+
     /// `ERR_PQL`, with the language's own code and place.
     pub(crate) fn pql(self, code: &'static str, line: u64, column: u64) -> Self {
         Self { pql: Some((code, line, column)), ..self.is(400, "ERR_PQL") }

@@ -3,6 +3,16 @@
 use crate::row::{HTTP, Row};
 use serde_json::{Value, json};
 
+/// More than an event can hold.
+fn large() -> String {
+    "x".repeat((1 << 20) + 1)
+}
+
+/// Two of them are more than an event can hold.
+fn half() -> String {
+    "y".repeat(600 << 10)
+}
+
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         // Creating a task.
@@ -35,6 +45,23 @@ pub(crate) fn rows() -> Vec<Row> {
         ]),
         Row::call("POST", "/tasks", json!({ "title": "t", "priority": 9, "id": "?" }))
             .invalid(&["/priority", "/id"]),
+        // What no event can hold: a field by itself, and fields that only together are too much.
+        Row::call("POST", "/tasks", json!({ "title": "t", "metadata": { "x": large() } })).too_large("pointer", "/metadata"),
+        Row::call("POST", "/tasks", json!({ "title": "t", "intent": large() })).too_large("pointer", "/intent"),
+        Row::call("POST", "/tasks", json!({ "title": half(), "intent": half() })).too_large("type", "TaskCreated"),
+        Row::call("POST", "/tasks", json!({ "title": half(), "metadata": { "x": half() } })).too_large("type", "TaskCreated"),
+        // Each quote is two bytes of JSON.
+        Row::call("POST", "/tasks", json!({ "title": "\"".repeat(600 << 10) })).too_large("type", "TaskCreated"),
+        Row::call("POST", "/tasks", json!({ "title": "t", "progress": ["fine", large()] })).too_large("pointer", "/progress/1"),
+        Row::call("POST", "/tasks", json!({ "title": "t", "contexts": [{ "type": "note", "content": half(), "metadata": { "x": half() } }] }))
+            .too_large("type", "ContextAdded"),
+        Row::call("POST", "/progress_items", json!({ "task_id": "t1", "items": [large()], "override": true }))
+            .too_large("pointer", "/items/0"),
+        Row::call("POST", "/contexts", json!({ "task_id": "t1", "type": "note", "content": large() })).too_large("pointer", "/content"),
+        Row::call("POST", "/contexts", json!({ "task_id": "t1", "type": "note", "content": half(), "metadata": { "x": half() } }))
+            .too_large("type", "ContextAdded"),
+        Row::call("POST", "/agents/register", json!({ "id": "large", "name": half(), "role": "executor", "caps": [], "metadata": { "x": half() } }))
+            .too_large("type", "AgentRegistered"),
         Row::call("POST", "/tasks", json!([])).invalid(&[]),
         Row::call("POST", "/tasks", json!({ "title": "t", "id": "t1" })).is(409, "ERR_CONFLICT"),
         Row::call("POST", "/tasks", json!({ "title": "t", "parent_id": "none" })).is(404, "ERR_NOT_FOUND"),
@@ -185,6 +212,19 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call("POST", "/leases", json!({ "task_id": "held", "agent_id": "a1" }))
             .is(409, "ERR_CONFLICT")
             .detail("holder", json!("a1")),
+        // A transition may bring a blocked task to in_progress; a lease is none.
+        Row::call("POST", "/leases", json!({ "task_id": "stuck", "agent_id": "a1" }))
+            .is(409, "ERR_INVALID_STATE")
+            .says("a task that is blocked cannot be leased")
+            .says("it opens by itself when the tasks that block it have ended")
+            .detail("allowed", json!(["in_progress", "cancelled"])),
+        Row::call("POST", "/tasks/stuck/release", json!({ "override": true }))
+            .is(409, "ERR_INVALID_STATE")
+            .says("blocked"),
+        // Whose work is done is not told to claim it.
+        Row::call("POST", "/tasks/done/complete", json!({ "lease_id": "over" }))
+            .is(423, "ERR_LEASE_EXPIRED")
+            .says("read where the task stands, only an open one can be claimed again"),
         Row::call("PATCH", "/leases/$lease/renew", json!({ "ttl_s": 0 })).invalid(&["/ttl_s"]),
         Row::call("DELETE", "/leases/$lease", json!({ "note": "n" })).invalid(&["/note"]),
         Row::call("PATCH", "/progress_items/$item", json!({})).invalid(&["/completed"]),

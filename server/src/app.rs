@@ -112,9 +112,12 @@ impl App {
         append: Append,
         condition: Option<ConditionRequest>,
     ) -> Result<Appended, Error> {
-        self.check_session(by)?;
         let _entered = self.gate.enter()?;
         let begun = Instant::now();
+        if let Err(why) = self.check_session(by) {
+            let appended = self.store().append_if(context(by), append, Some(Looked::never(self))).await;
+            return appended.map_err(|error| Looked::refused_for(why, error));
+        }
         let Some(asked) = condition else {
             let appended = self.store().append(context(by), append).await;
             self.metrics.written("append", begun.elapsed());

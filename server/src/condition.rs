@@ -3,7 +3,7 @@
 //! The log is looked through here, by an index, for as long as a query may take. What comes while we look
 //! is looked at by the writer.
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::error::Error;
 use crate::http::blocking;
 use crate::http::query::params;
@@ -65,6 +65,20 @@ impl Looked {
             })
         };
         Ok(Self { condition: Condition { found, looked_upto: head, test: Arc::new(test) }, fault })
+    }
+
+    /// What no append passes but one that was made before: it has its first answer still.
+    pub(crate) fn never(app: &App) -> Condition {
+        let head = app.store().head().position;
+        Condition { found: Some(head), looked_upto: head, test: Arc::new(|_: &Event| Ok(false)) }
+    }
+
+    /// The writer's refusal of what must not be as the caller's error: `why`, unless it says something else against it.
+    pub(crate) fn refused_for(why: Error, error: ExecuteError<AppendError>) -> Error {
+        match error {
+            ExecuteError::Rejected(AppendError::ConditionFailed { .. }) => why,
+            other => other.into(),
+        }
     }
 
     /// The writer's refusal as the caller's error.

@@ -27,9 +27,16 @@ pub(crate) struct Steps {
     pub(crate) faults: Faults,
 }
 
-/// Of each step, why its append condition could not be told, should that be its answer.
+/// Of each step what its refusal as an append means, if the writer cannot know.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<[Option<Arc<OnceLock<PredicateFault>>>]>);
+pub(crate) struct Faults(Arc<[Option<Fault>]>);
+
+enum Fault {
+    /// Why its condition could not be told, once that is so.
+    Condition(Arc<OnceLock<PredicateFault>>),
+    /// What is wrong with the session it is in.
+    Session(Error),
+}
 
 impl Faults {
     /// The refusal of all steps as the caller's error, and the step that it is for.
@@ -43,7 +50,10 @@ impl Faults {
     /// A step's refusal as the caller's error.
     pub(crate) fn error(&self, index: usize, error: StepError<Rejection>) -> Error {
         match (error, self.0.get(index)) {
-            (StepError::Append(error), Some(Some(fault))) => Looked::refused(fault, error),
+            (StepError::Append(error), Some(Some(Fault::Condition(fault)))) => Looked::refused(fault, error),
+            (StepError::Append(error), Some(Some(Fault::Session(why)))) => {
+                Looked::refused_for(why.clone(), error)
+            }
             (StepError::Append(error), _) => error.into(),
             (StepError::Command(error), _) => error.into(),
         }
@@ -54,21 +64,25 @@ impl Steps {
     /// Makes them ready: conditions are looked up here, outside of the writer.
     ///
     /// # Errors
-    /// The step whose condition is none, or that is in a session which is not the caller's, and why.
+    /// The step whose condition is none, and why.
     pub(crate) async fn new(app: &Shared, asked: Vec<(Provenance, Step)>) -> Result<Self, (usize, Error)> {
         let (mut steps, mut faults) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
         let now = clock::now();
         for (index, (by, step)) in asked.into_iter().enumerate() {
-            if let Step::Append(..) = &step {
-                app.check_session(&by).map_err(|error| (index, error))?;
-            }
             let (step, fault) = match step {
                 Step::Command(command) => (store::Step::Command(command), None),
-                Step::Append(append, None) => (store::Step::Append(append, None), None),
-                Step::Append(append, Some(asked)) => {
-                    let looked = Looked::new(app, asked).await.map_err(|error| (index, error))?;
-                    (store::Step::Append(append, Some(looked.condition)), Some(looked.fault))
-                }
+                Step::Append(append, asked) => match (app.check_session(&by), asked) {
+                    // Refused by the writer: before that it looks whether all of this was done already.
+                    (Err(why), _) => {
+                        (store::Step::Append(append, Some(Looked::never(app))), Some(Fault::Session(why)))
+                    }
+                    (Ok(()), None) => (store::Step::Append(append, None), None),
+                    (Ok(()), Some(asked)) => {
+                        let looked = Looked::new(app, asked).await.map_err(|error| (index, error))?;
+                        let fault = Fault::Condition(looked.fault);
+                        (store::Step::Append(append, Some(looked.condition)), Some(fault))
+                    }
+                },
             };
             // One commit has one time.
             steps.push((Context { now, ..context(&by) }, step));

@@ -325,10 +325,29 @@ async fn what_is_written_in_a_session_is_written_by_its_agent() {
             assert_eq!(last["metadata"]["session_id"], "s", "{path} {last}");
         }
     }
+    // What was done in time has its answer still, also when the session is over meanwhile.
+    let again = async |key: usize, path: &str, body: &Value| {
+        let request =
+            client.request("POST", path).header("agentpm-session", "s").header("idempotency-key", key);
+        client.send(request.json(body)).await
+    };
+    let known = json!({ "events": [{ "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "type": "Said" }] });
+    let mut first = Vec::new();
+    for (key, (path, body)) in writes.iter().enumerate() {
+        first.push(again(key, path, body).await.data());
+    }
+    let appended = write("s", None, "/streams/y/events", &known).await.data();
     let refused = write("s", None, "/tasks/claim", &json!({ "agent_id": "eve" })).await;
     assert_eq!((refused.status, refused.code()), (400, "ERR_VALIDATION"));
     let refused = write("s", Some("eve"), "/sessions/s/heartbeat", &json!({})).await;
     assert_eq!((refused.status, refused.code()), (400, "ERR_VALIDATION"));
+    client.post("/sessions/s/end", json!({})).await.data();
+    for (key, (path, body)) in writes.iter().enumerate() {
+        assert_eq!(again(key, path, body).await.data(), first[key], "{path}");
+    }
+    assert_eq!(write("s", None, "/streams/y/events", &known).await.data(), appended);
+    let refused = write("s", None, "/streams/y/events", &json!({ "events": [{ "type": "Said" }] })).await;
+    assert_eq!((refused.status, refused.code()), (409, "ERR_INVALID_STATE"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -142,6 +142,7 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
     if task.status != TaskStatus::InProgress || task.archived_at.is_some() {
         return Err(guard::invalid(draft, &task, TaskStatus::InProgress.as_str()));
     }
+    draft.note_used(Arc::clone(&lease));
     let next_id = draft.fresh_id();
     let end = End::HandedOver { agent_id: agent_id.clone(), lease_id: next_id.clone() };
     let ended = run::end_lease(draft, &lease, end);

@@ -94,7 +94,7 @@ pub const CATALOGUE: &[EventType] = &[
             may("caps", SET, "capabilities an agent needs", "it needs none"),
             may("labels", SET, "words to find it by", "it has none"),
             may("metadata", OBJECT, "the caller's own", "it is empty"),
-            may("max_attempts", INTEGER, "failed attempts after which it is blocked", "3"),
+            may("max_attempts", INTEGER, "attempts after which a failure blocks it", "3"),
             may("not_before", TIME, "not offered before", "it may be offered at once"),
             may("due_at", TIME, "when it should be done", "there is no such moment"),
             may("created_at", TIME, "when it was made", "the event's time"),

@@ -36,7 +36,7 @@ pub struct Task {
     pub version: u64,
     /// Attempts that were started.
     pub attempts: u32,
-    /// Failed attempts after which a retried failure blocks it.
+    /// Attempts after which a failure that would be tried again blocks it.
     pub max_attempts: u32,
     /// Not offered before.
     pub not_before: Option<Timestamp>,

@@ -65,7 +65,7 @@ table! {
     "version": Int = |row| Value::Int(row.task.version as i64);
     /// Attempts that were started.
     "attempts": Int = |row| Value::Int(row.task.attempts.into());
-    /// Failed attempts after which it is blocked instead of tried again.
+    /// Attempts after which a failure blocks it instead of being tried again.
     "max_attempts": Int = |row| Value::Int(row.task.max_attempts.into());
     /// Not offered before.
     "not_before": Time = |row| Value::time(row.task.not_before);

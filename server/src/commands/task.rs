@@ -78,7 +78,7 @@ pub(crate) struct Fields {
     /// Not offered before
     #[arg(long)]
     not_before: Option<String>,
-    /// Failed attempts after which it is blocked
+    /// Attempts after which a failure blocks it
     #[arg(long)]
     max_attempts: Option<i64>,
     /// The only agent who may claim it

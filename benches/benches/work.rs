@@ -9,7 +9,7 @@ use store::{Decider, Position};
 fn decide_claim(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide a claim");
     for ready in [1_000, 10_000, 100_000] {
-        let (work, _) = plan(ready);
+        let (mut work, _) = plan(ready);
         group.bench_function(format!("{ready} ready"), |b| {
             b.iter(|| work.decide(&context(ready), black_box(claim())).expect("there is work"));
         });

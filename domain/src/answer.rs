@@ -90,7 +90,7 @@ pub struct PendingClaim {
 const PROMISE: &str = "the command's own events have just been folded in";
 
 impl Work {
-    pub(crate) fn answer_to(&self, pending: Pending, events: &[Event]) -> Outcome {
+    pub(crate) fn answer_to(&mut self, pending: Pending, events: &[Event]) -> Outcome {
         match pending {
             Pending::Agent(id) => Outcome::Agent(Arc::clone(self.agent(&id).expect(PROMISE))),
             Pending::Task { id, now } => Outcome::Task(self.view(&id, now)),
@@ -142,15 +142,16 @@ impl Work {
         }
     }
 
-    fn view(&self, id: &str, now: Timestamp) -> TaskView {
+    fn view(&mut self, id: &str, now: Timestamp) -> TaskView {
         let task = Arc::clone(self.task(id).expect(PROMISE));
-        TaskView { task, graph: self.graph(id), now }
+        TaskView { task, graph: self.graph(id), depth: self.depth(id), now }
     }
 
-    fn claimed(&self, claim: &PendingClaim, now: Timestamp) -> Claimed {
+    fn claimed(&mut self, claim: &PendingClaim, now: Timestamp) -> Claimed {
+        let task = self.view(&claim.task_id, now);
         let contexts = self.contexts_of(&claim.task_id);
         Claimed {
-            task: self.view(&claim.task_id, now),
+            task,
             lease: Arc::clone(&self.leases.get(&claim.lease_id).expect(PROMISE).row),
             run: Arc::clone(&self.runs.get(&claim.run_id).expect(PROMISE).row),
             contexts: contexts.filter(|context| context.superseded_by.is_none()).cloned().collect(),

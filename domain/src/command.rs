@@ -326,6 +326,8 @@ pub struct AcquireLease {
 pub struct Candidate<'a> {
     pub task: &'a Task,
     pub graph: &'a TaskGraph,
+    /// How deep work is stacked on it: see [`crate::depth`].
+    pub depth: u32,
     pub now: Timestamp,
 }
 
@@ -431,6 +433,8 @@ pub enum Outcome {
 pub struct TaskView {
     pub task: Arc<Task>,
     pub graph: TaskGraph,
+    /// How deep work is stacked on it: see [`crate::depth`].
+    pub depth: u32,
     /// For the score.
     pub now: Timestamp,
 }

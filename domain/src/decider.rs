@@ -17,7 +17,11 @@ impl Decider for Work {
     type Rejection = Rejection;
     type Row = Row;
 
-    fn decide(&self, context: &Context, command: Command) -> Result<Decision<Pending>, Rejection> {
+    fn decide(&mut self, context: &Context, command: Command) -> Result<Decision<Pending>, Rejection> {
+        // Nothing else looks at the order of offers.
+        if let Command::Claim(_) = command {
+            self.rank_offers(context.now);
+        }
         crate::decide::decide(self, context, command)
     }
 
@@ -27,7 +31,7 @@ impl Decider for Work {
         a == b || value(a).is_some_and(|a| value(b) == Some(a))
     }
 
-    fn answer(&self, pending: Pending, events: &[Event]) -> Outcome {
+    fn answer(&mut self, pending: Pending, events: &[Event]) -> Outcome {
         self.answer_to(pending, events)
     }
 

@@ -9,6 +9,7 @@ mod caps;
 pub mod command;
 mod decide;
 mod decider;
+pub mod depth;
 pub mod event;
 mod evolve;
 pub mod merge;
@@ -33,6 +34,7 @@ pub use decide::{
     RETRY_AFTER_MAX_MS, RUN_EVENTS_MAX, SESSION_LEASES_MAX, SESSION_TIMEOUT_MAX_MS, SESSION_TIMEOUT_MIN_MS,
     TTL_DEFAULT_MS, TTL_MAX_MS, TTL_MIN_MS, WORD_CHARS_MAX, WORDS_MAX, check_session, is_id,
 };
+pub use depth::DEPTH_MAX;
 pub use rejection::{Holder, PredicateFault, Problem, Rejection};
 pub use score::{order_key, score};
-pub use state::{DEPTH_MAX, Work};
+pub use state::Work;

@@ -36,11 +36,11 @@ pub fn may_take_as(task: &Task, agent_id: &str, caps: &TextSet) -> bool {
 }
 
 /// The order of offers, best first: class, then score, then the older, then the id by its bytes. The same
-/// at every moment.
+/// at every moment. Beside each task is its depth.
 #[must_use]
-pub fn cmp(a: (&Task, &TaskGraph), b: (&Task, &TaskGraph)) -> Ordering {
-    fn key<'a>((task, graph): (&'a Task, &TaskGraph)) -> impl Ord + use<'a> {
-        (task.class, Reverse(order_key(task, graph)), task.created_at, &*task.id)
+pub fn cmp(a: (&Task, u32), b: (&Task, u32)) -> Ordering {
+    fn key((task, depth): (&Task, u32)) -> impl Ord {
+        (task.class, Reverse(order_key(task, depth)), task.created_at, &*task.id)
     }
     key(a).cmp(&key(b))
 }

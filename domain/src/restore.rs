@@ -2,7 +2,7 @@
 //! on offer, what ends next) is not stored but made anew.
 
 use crate::rows::{LeaseStatus, Row, RunStatus};
-use crate::state::{Side, Standing, Work};
+use crate::state::Work;
 use store::{Text, Version};
 
 impl Work {
@@ -55,13 +55,9 @@ impl Work {
     }
 
     pub(crate) fn rows_are_in(&mut self) {
+        // Nobody pays for depths at the start: whoever needs one first does.
+        self.forget_depths();
         for node in self.nodes() {
-            if Standing::of(self.at(node).task().map(|task| &**task)).is_unfinished() {
-                let depth = self.at(node).graph.dependency_depth;
-                for blocker in self.neighbours(node, Side::BlockedBy).collect::<Vec<_>>() {
-                    self.count_waiting(blocker, depth, true);
-                }
-            }
             self.place(node);
         }
     }

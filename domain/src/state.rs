@@ -12,18 +12,17 @@ mod links;
 mod ready;
 mod sessions;
 
-pub use graph::DEPTH_MAX;
 pub(crate) use graph::{Ripple, Standing};
 pub(crate) use left_out::LeftOut;
 pub(crate) use links::Side;
 
+use crate::depth::Depths;
 use crate::rows::{Agent, Clock, Context, Lease, ProgressItem, Relationship, Run, Session, Task, TaskGraph};
 use leases::Leases;
 use links::{Links, Relationships};
 use ready::{Place, Ready};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sessions::Sessions;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Stamp, Text, Timestamp, Version};
 
@@ -39,9 +38,6 @@ pub(crate) struct Node {
     pub(crate) graph: TaskGraph,
     /// The event that made `graph`; none while it is all zero, as its row is absent then.
     graph_from: Option<Arc<Stamp>>,
-    /// Depths of the unfinished tasks that wait for this one, each with how many have it. From it
-    /// `graph.dependency_depth` follows without looking at them all.
-    waiting_depths: BTreeMap<u32, u32>,
     links: Links,
     /// Its contexts, oldest first.
     contexts: Vec<(Timestamp, Text)>,
@@ -57,6 +53,8 @@ pub(crate) struct Node {
 pub struct Work {
     ids: FxHashMap<Text, NodeId>,
     nodes: Vec<Node>,
+    /// Of the nodes, by number.
+    depths: Depths,
     relationships: Relationships,
     pub(crate) left_out: LeftOut,
     contexts: FxHashMap<Text, Version<Arc<Context>>>,
@@ -167,13 +165,13 @@ impl Work {
             task: None,
             graph: TaskGraph::default(),
             graph_from: None,
-            waiting_depths: BTreeMap::new(),
             links: Links::default(),
             contexts: Vec::new(),
             lease: None,
             fence: 0,
             place: Place::Nowhere,
         });
+        self.depths.push();
         NodeId(next)
     }
 

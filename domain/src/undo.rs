@@ -4,7 +4,7 @@
 //! row is put back as it was, newest first; then what follows from rows is made anew where they were touched.
 
 use crate::rows::{Lease, Relationship, Row};
-use crate::state::{NodeId, Side, Standing, Work};
+use crate::state::{NodeId, Side, Work};
 use std::collections::BTreeSet;
 use store::{RowChange, Text, Version};
 
@@ -17,11 +17,13 @@ impl Work {
                 None => self.remove(&change.key, change.after.as_ref(), &mut touched),
             }
         }
+        // Rows came and went without a word to those upstream: whose depth that may have changed is among these, or
+        // upstream of one of them.
         let blockers: Vec<_> =
             touched.iter().flat_map(|&node| self.neighbours(node, Side::BlockedBy)).collect();
         touched.extend(blockers);
         for &node in &touched {
-            self.count_all_waiting(node);
+            self.forget_depth(node);
             self.place(node);
         }
     }
@@ -82,18 +84,6 @@ impl Work {
             Row::Conflict(_) => drop(self.take_left_out(key)),
             Row::Clock(_) => self.clock = None,
             Row::Session(_) => self.sessions.remove(key),
-        }
-    }
-
-    /// Depths of those that wait for a task, from the tasks themselves.
-    fn count_all_waiting(&mut self, blocker: NodeId) {
-        self.forget_waiting(blocker);
-        for waiting in self.neighbours(blocker, Side::Blocks).collect::<Vec<_>>() {
-            let node = self.at(waiting);
-            if Standing::of(node.task().map(|task| &**task)).is_unfinished() {
-                let depth = node.graph.dependency_depth;
-                self.count_waiting(blocker, depth, true);
-            }
         }
     }
 

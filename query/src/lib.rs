@@ -42,4 +42,4 @@ pub use resolve::functions;
 pub use stream::RowStream;
 pub use types::{TYPE_KEY, Type};
 pub use value::Value;
-pub use views::{Counts, Pinned};
+pub use views::{Counts, Pinned, TaskViews};

@@ -10,7 +10,7 @@ use crate::tables::{Fields, TableSchema, TaskFields};
 use crate::typed::Expr;
 use datafusion::common::Column;
 use domain::PredicateFault;
-use domain::command::CandidateFilter;
+use domain::command::{Candidate, CandidateFilter};
 use grammar::{Error, Place, Span, ast};
 use std::sync::Arc;
 use store::Text;
@@ -78,7 +78,8 @@ impl RowPredicate {
     pub(crate) fn into_candidate_filter(self, text: &str) -> CandidateFilter {
         let text = Text::from(text);
         CandidateFilter(Arc::new(move |candidate| {
-            let row = TaskFields { task: candidate.task, graph: candidate.graph, now: candidate.now };
+            let Candidate { task, graph, depth, now } = *candidate;
+            let row = TaskFields { task, graph, depth, now };
             self.test(&row).map_err(|error| fault(error, &text))
         }))
     }

@@ -5,7 +5,7 @@ use crate::{Context, Event, NewEvent, Position, RowChange, StoredRow, TableId, T
 /// A model that decides commands and folds events (the decider pattern). The writer owns one and calls it
 /// for one command at a time; `domain` is the model of the product, `tests` has a second one.
 ///
-/// **Invariant**: `decide` and `answer` change nothing and `evolve` is a function of state and event alone:
+/// **Invariant**: `decide` and `answer` change nothing that can be told (they may keep what they work out) and `evolve` is a function of state and event alone:
 /// no clock, no randomness, no I/O. So the fold of the log is the state, on this machine or any other.
 pub trait Decider: Send + Sync + 'static {
     /// What can be asked of the model.
@@ -25,14 +25,14 @@ pub trait Decider: Send + Sync + 'static {
     /// # Errors
     /// A rejection; nothing is written.
     fn decide(
-        &self,
+        &mut self,
         context: &Context,
         command: Self::Command,
     ) -> Result<Decision<Self::Pending>, Self::Rejection>;
 
     /// The answer to a command whose events have just been folded in. It leaves the writer only when they
     /// are durable.
-    fn answer(&self, pending: Self::Pending, events: &[Event]) -> Self::Outcome;
+    fn answer(&mut self, pending: Self::Pending, events: &[Event]) -> Self::Outcome;
 
     /// Folds one event in and notes each row it changed. Accepts every event, also those a command would
     /// refuse (an import, a merge); ignores what it does not know.

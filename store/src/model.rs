@@ -85,7 +85,7 @@ impl Decider for Counters {
     type Rejection = No;
     type Row = Count;
 
-    fn decide(&self, context: &Context, command: Ask) -> Result<Decision<Text>, No> {
+    fn decide(&mut self, context: &Context, command: Ask) -> Result<Decision<Text>, No> {
         match command {
             Ask::Add { counter, number, times } => {
                 let sum = self.value(&counter).unwrap_or_default() + number * times as i64;
@@ -113,7 +113,7 @@ impl Decider for Counters {
         }
     }
 
-    fn answer(&self, counter: Text, _events: &[Event]) -> Option<i64> {
+    fn answer(&mut self, counter: Text, _events: &[Event]) -> Option<i64> {
         self.value(&counter)
     }
 

@@ -47,7 +47,7 @@ pub(super) fn claim(draft: &mut Draft<'_>, command: &Claim) -> Result<Pending, R
         if guard::verdict(draft, task, Step::Claim) != Verdict::Allowed {
             continue;
         }
-        let candidate = Candidate { task, graph: &node.graph, now };
+        let candidate = Candidate { task, graph: &node.graph, depth: work.known_depth(id), now };
         let wanted = match filter {
             Some(filter) => (filter.0)(&candidate).map_err(Rejection::Predicate)? == Some(true),
             None => true,

@@ -67,7 +67,8 @@ impl Task {
 }
 
 /// What the relationships say of a task, and a lease that outlived its status: a row of its own beside the task's, so
-/// that its changes make no versions of the task. Absent means all zero.
+/// that its changes make no versions of the task. Absent means all zero. What a task's neighbours alone decide is here;
+/// how many wait for it in a row is not, as one relationship may change that of thousands: see [`crate::depth`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskGraph {
     /// Unfinished tasks that block it.
@@ -76,8 +77,6 @@ pub struct TaskGraph {
     pub child_count: u32,
     /// Those of them that are completed.
     pub child_done_count: u32,
-    /// Length of the longest chain of unfinished tasks that wait for it, one after another.
-    pub dependency_depth: u32,
     /// It is leased here, though open or blocked: what another node, or an import, said of it came last. Nobody is
     /// offered it before that lease ends. Not a column.
     pub held: bool,

@@ -1,20 +1,13 @@
-//! What the relationships say of tasks, kept up as tasks and relationships change; and which are leased without being
-//! in progress.
-//!
-//! The depth of a task is one more than the greatest depth of an unfinished task that waits for it. Each
-//! change goes on to its blockers only while depths change, one task after another from a queue.
+//! What the relationships say of tasks, kept up as tasks and relationships change: counts of neighbours, which are
+//! rows, and depths, which are worked out when somebody asks ([`crate::depth`]); and which are leased without being in
+//! progress.
 
 use super::{Node, NodeId, Side, Work};
+use crate::depth::{Depths, Downstream, Upstream};
 use crate::evolve::Fold;
 use crate::rows::{Row, Table, Task, TaskGraph, TaskStatus};
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use store::Version;
-
-/// Depths stop here. No cycle passes a command, but a fold must end whatever the log holds: the depth of
-/// tasks that wait for each other in a ring is this. So is that of longer chains; by then their score has
-/// long outweighed everything else.
-pub const DEPTH_MAX: u32 = 10_000;
 
 /// What of a task its neighbours look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,10 +21,6 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) const fn is_unfinished(self) -> bool {
-        self.unfinished
-    }
-
     pub(crate) fn of(task: Option<&Task>) -> Self {
         task.map_or_else(Self::default, |task| {
             let counted = task.archived_at.is_none();
@@ -49,9 +38,6 @@ impl Standing {
 pub(crate) struct Ripple {
     /// Rows as they were before the event.
     before: FxHashMap<NodeId, TaskGraph>,
-    /// Unfinished tasks whose depth changed and whose blockers have not been told, with the depth they know.
-    untold: FxHashMap<NodeId, u32>,
-    queue: VecDeque<NodeId>,
 }
 
 impl Ripple {
@@ -80,9 +66,50 @@ impl Work {
         (node.graph, node.graph_from) = (TaskGraph::default(), None);
     }
 
-    /// Nobody waits for it, as far as is known.
-    pub(crate) fn forget_waiting(&mut self, id: NodeId) {
-        self.at_mut(id).waiting_depths.clear();
+    /// How deep work is stacked on the task of that id: see [`crate::depth`].
+    pub fn depth(&mut self, id: &str) -> u32 {
+        self.node_id(id).map_or(0, |node| self.depth_of(node))
+    }
+
+    pub(super) fn depth_of(&mut self, id: NodeId) -> u32 {
+        self.depths.depth(id.0, &Edges(&self.nodes))
+    }
+
+    /// The depth of a task that is offered: offers are ranked by it.
+    pub(crate) fn known_depth(&self, id: NodeId) -> u32 {
+        self.depths.known(id.0).expect("what is offered was ranked")
+    }
+
+    /// The depth of a task may be another, and so may those upstream of it.
+    pub(crate) fn forget_depth(&mut self, id: NodeId) {
+        self.deepen(|depths, edges, changed| depths.forget(id.0, edges, changed));
+    }
+
+    /// Every depth may be another.
+    pub(crate) fn forget_depths(&mut self) {
+        self.depths.forget_all();
+    }
+
+    /// Changes what is known of depths, and puts the offers among those that have another rank now where they belong.
+    fn deepen(&mut self, change: impl FnOnce(&mut Depths, &Edges<'_>, &mut dyn FnMut(u32))) {
+        let mut ranked = Vec::new();
+        let nodes = &self.nodes;
+        change(&mut self.depths, &Edges(nodes), &mut |node| {
+            if nodes[node as usize].place.is_ranked() {
+                ranked.push(NodeId(node));
+            }
+        });
+        for node in ranked {
+            self.place(node);
+        }
+    }
+
+    /// An unfinished task waits for another from now on, or no longer, or is not unfinished any more.
+    fn waits_changed(&mut self, waiting: NodeId, blocker: NodeId, waits: bool) {
+        self.deepen(|depths, edges, changed| match waits {
+            true => depths.waits(waiting.0, blocker.0, edges, changed),
+            false => depths.waits_no_more(waiting.0, blocker.0, edges, changed),
+        });
     }
 
     /// Tells the neighbours of a task where it stands now.
@@ -94,13 +121,11 @@ impl Work {
         ripple: &mut Ripple,
     ) {
         if before.unfinished != after.unfinished {
-            let depth = self.at(id).graph.dependency_depth;
             for blocked in self.neighbours(id, Side::Blocks).collect::<Vec<_>>() {
                 self.count_blocker(blocked, after.unfinished, ripple);
             }
             for blocker in self.neighbours(id, Side::BlockedBy).collect::<Vec<_>>() {
-                self.count_waiting(blocker, depth, after.unfinished);
-                self.deepen(blocker, ripple);
+                self.waits_changed(id, blocker, after.unfinished);
             }
         }
         if (before.counted, before.done) != (after.counted, after.done) {
@@ -117,11 +142,7 @@ impl Work {
             self.count_blocker(to, added, ripple);
         }
         if Standing::of(self.at(to).task().map(|task| &**task)).unfinished {
-            // Its blockers go by the depth they were told.
-            let depth = self.at(to).graph.dependency_depth;
-            let told = ripple.untold.get(&to).copied().unwrap_or(depth);
-            self.count_waiting(from, told, added);
-            self.deepen(from, ripple);
+            self.waits_changed(to, from, added);
         }
     }
 
@@ -159,50 +180,13 @@ impl Work {
         }
     }
 
-    /// One more, or one less, unfinished task of that depth waits for `blocker`.
-    pub(crate) fn count_waiting(&mut self, blocker: NodeId, depth: u32, up: bool) {
-        let depths = &mut self.at_mut(blocker).waiting_depths;
-        let count = depths.entry(depth).or_default();
-        step(count, up);
-        if *count == 0 {
-            depths.remove(&depth);
-        }
-    }
-
-    /// Takes over the depth that follows from those who wait, and notes that its own blockers must hear.
-    fn deepen(&mut self, id: NodeId, ripple: &mut Ripple) {
-        let node = self.at_mut(id);
-        let known = node.graph.dependency_depth;
-        let depth =
-            node.waiting_depths.last_key_value().map_or(0, |(deepest, _)| (deepest + 1).min(DEPTH_MAX));
-        if depth == known {
-            return;
-        }
-        ripple.change(id, node, |graph| graph.dependency_depth = depth);
-        if Standing::of(node.task().map(|task| &**task)).unfinished
-            && let std::collections::hash_map::Entry::Vacant(untold) = ripple.untold.entry(id)
-        {
-            untold.insert(known);
-            ripple.queue.push_back(id);
-        }
-    }
-
-    /// Lets the change go as far as it goes, notes every row that is another one now, and puts those tasks
-    /// in their new places among the offers.
-    pub(crate) fn settle(&mut self, mut ripple: Ripple, fold: &mut Fold<'_>) {
-        while let Some(id) = ripple.queue.pop_front() {
-            let Some(known) = ripple.untold.remove(&id) else { continue };
-            let depth = self.at(id).graph.dependency_depth;
-            if depth == known {
-                continue;
-            }
-            for blocker in self.neighbours(id, Side::BlockedBy).collect::<Vec<_>>() {
-                self.count_waiting(blocker, known, false);
-                self.count_waiting(blocker, depth, true);
-                self.deepen(blocker, &mut ripple);
-            }
-        }
+    /// Notes every row that is another one now, and puts those tasks in their new places among the offers.
+    pub(crate) fn settle(&mut self, ripple: Ripple, fold: &mut Fold<'_>) {
         let mut changed: Vec<_> = ripple.before.into_iter().collect();
+        // Those too that are as they were: on the way some were placed by what was not so for long.
+        for (id, _) in &changed {
+            self.place(*id);
+        }
         changed.retain(|(id, before)| self.at(*id).graph != *before);
         // Numbers differ between a replay and a restored state; ids do not.
         changed.sort_unstable_by(|(a, _), (b, _)| self.at(*a).id.cmp(&self.at(*b).id));
@@ -219,12 +203,34 @@ impl Work {
                 from.map(|from| Version { row: Row::TaskGraph(before), from }),
                 exists.then_some(Row::TaskGraph(graph)),
             );
-            self.place(id);
             // Commands open by events of their own. They block so too, but for a task that a merge brought with
             // blockers nobody here knew: one of those is made.
             if blocked && (fold.settles_blocked || self.at(id).graph.blocked_by_count > 0) {
                 self.blockers_changed(id, fold);
             }
         }
+    }
+}
+
+/// Who waits for whom, as the relationships that hold and the tasks say.
+struct Edges<'a>(&'a [Node]);
+
+impl Edges<'_> {
+    fn is_unfinished(&self, node: u32) -> bool {
+        Standing::of(self.0[node as usize].task().map(|task| &**task)).unfinished
+    }
+}
+
+impl Downstream for Edges<'_> {
+    fn waiting(&self, node: u32) -> impl Iterator<Item = u32> {
+        let blocked = self.0[node as usize].links.others(Side::Blocks);
+        blocked.map(|node| node.0).filter(|node| self.is_unfinished(*node))
+    }
+}
+
+impl Upstream for Edges<'_> {
+    fn blockers(&self, node: u32) -> impl Iterator<Item = u32> {
+        let counts = self.is_unfinished(node);
+        self.0[node as usize].links.others(Side::BlockedBy).filter(move |_| counts).map(|node| node.0)
     }
 }

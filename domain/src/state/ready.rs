@@ -6,8 +6,8 @@ use super::{Node, NodeId, Work};
 use crate::TextSet;
 use crate::offer;
 use crate::order_key;
-use crate::rows::{Class, Task, TaskGraph};
-use rustc_hash::FxHashMap;
+use crate::rows::{Class, Task};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, btree_set};
 use store::{Text, Timestamp};
@@ -21,8 +21,8 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
-    pub(crate) fn of(task: &Task, graph: &TaskGraph) -> Self {
-        Self { class: task.class, key: Reverse(order_key(task, graph)), created_at: task.created_at }
+    pub(crate) fn of(task: &Task, depth: u32) -> Self {
+        Self { class: task.class, key: Reverse(order_key(task, depth)), created_at: task.created_at }
     }
 }
 
@@ -40,6 +40,8 @@ type Shelf = BTreeSet<Offer>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Nowhere,
+    /// Ready; its depth is not known, so neither is its rank.
+    Unranked,
     /// Ready.
     Shelf {
         owner: Option<Text>,
@@ -56,12 +58,24 @@ pub(super) struct Ready {
     /// By the only one who may take from it, if there is such a one, and by what is needed. None is empty.
     shelves: FxHashMap<Option<Text>, FxHashMap<Bits, Shelf>>,
     delayed: BTreeSet<(Timestamp, NodeId)>,
+    /// Those to be put on shelves before anybody looks at them. On a shelf every rank is by a depth that is known.
+    unranked: FxHashSet<NodeId>,
+}
+
+impl Place {
+    /// Whether it lies on a shelf.
+    pub(super) const fn is_ranked(&self) -> bool {
+        matches!(self, Self::Shelf { .. })
+    }
 }
 
 impl Ready {
     fn put(&mut self, node: &Node, number: NodeId) {
         match &node.place {
             Place::Nowhere => {}
+            Place::Unranked => {
+                self.unranked.insert(number);
+            }
             Place::Delayed(until) => {
                 self.delayed.insert((*until, number));
             }
@@ -81,6 +95,9 @@ impl Ready {
     fn take(&mut self, node: &Node, number: NodeId) {
         match &node.place {
             Place::Nowhere => {}
+            Place::Unranked => {
+                self.unranked.remove(&number);
+            }
             Place::Delayed(until) => {
                 self.delayed.remove(&(*until, number));
             }
@@ -100,16 +117,19 @@ impl Ready {
 }
 
 impl Work {
-    /// Puts a task where it belongs in the index; to be called whenever the task or its graph changed.
+    /// Puts a task where it belongs in the index; to be called whenever the task, its graph or its depth changed.
     pub(crate) fn place(&mut self, number: NodeId) {
         let node = &mut self.nodes[number.0 as usize];
         let place = match node.task.as_ref().map(|version| &*version.row) {
             Some(task) if offer::is_ready_but_for_time(task, &node.graph) => match task.not_before {
                 Some(until) if until > self.time => Place::Delayed(until),
-                _ => Place::Shelf {
-                    owner: task.owner_agent_id.clone(),
-                    needs: self.ready.names.intern(&task.caps),
-                    rank: Rank::of(task, &node.graph),
+                _ => match self.depths.known(number.0) {
+                    None => Place::Unranked,
+                    Some(depth) => Place::Shelf {
+                        owner: task.owner_agent_id.clone(),
+                        needs: self.ready.names.intern(&task.caps),
+                        rank: Rank::of(task, depth),
+                    },
                 },
             },
             _ => Place::Nowhere,
@@ -137,9 +157,23 @@ impl Work {
         }
     }
 
+    /// Works out the depth of everything that can be offered at `now` and is not ranked yet: to be called before
+    /// [`Work::candidates`].
+    pub(crate) fn rank_offers(&mut self, now: Timestamp) {
+        for number in self.ready.unranked.iter().copied().collect::<Vec<_>>() {
+            self.depth_of(number);
+            self.place(number);
+        }
+        let due = self.ready.delayed.iter().take_while(|(until, _)| *until <= now);
+        for number in due.map(|(_, number)| *number).collect::<Vec<_>>() {
+            self.depth_of(number);
+        }
+    }
+
     /// What this agent may take at `now`, best first. Costs what distinct shelves cost, and what is due
     /// since the last event, not what tasks there are.
     pub(crate) fn candidates(&self, agent_id: &Text, caps: &TextSet, now: Timestamp) -> Candidates<'_> {
+        debug_assert!(self.ready.unranked.is_empty(), "offers are ranked first");
         let has = self.ready.names.known(caps);
         let mut candidates = Candidates { shelves: Vec::new(), due: Vec::new(), heads: BinaryHeap::new() };
         for owner in [None, Some(agent_id.clone())] {
@@ -153,7 +187,7 @@ impl Work {
             if let Some(task) = node.task()
                 && offer::may_take_as(task, agent_id, caps)
             {
-                let rank = Rank::of(task, &node.graph);
+                let rank = Rank::of(task, self.known_depth(number));
                 candidates.due.push(Offer { rank, id: node.id.clone(), node: number });
             }
         }

@@ -141,7 +141,7 @@ fn command(step: Step, guard: Guard) -> Command {
     }
 }
 
-fn decide(world: &World, actor: &str, command: Command) -> Result<Decision<Pending>, Rejection> {
+fn decide(world: &mut World, actor: &str, command: Command) -> Result<Decision<Pending>, Rejection> {
     let metadata = "{}".into();
     let context = Context { now: world.now, seed: EventId(1 << 90), metadata, actor: Some(actor.into()) };
     world.work.decide(&context, command)
@@ -191,7 +191,7 @@ fn every_combination_is_decided_as_the_rules_say() {
     for stand in stands() {
         for hold in HOLDS {
             // Decisions change nothing, so each is the first in this world.
-            let world = world(stand, hold);
+            let mut world = world(stand, hold);
             let actual = world.task("a").version;
             for title in titles(hold) {
                 let guard = Guard {
@@ -211,7 +211,7 @@ fn every_combination_is_decided_as_the_rules_say() {
                 for (lease_id, actor) in leases(hold, title.lease) {
                     let guard = Guard { lease_id: lease_id.map(Text::from), ..guard.clone() };
                     for step in guarded() {
-                        let told = told(step, decide(&world, actor, command(step, guard.clone())));
+                        let told = told(step, decide(&mut world, actor, command(step, guard.clone())));
                         assert_eq!(told, verdict(stand, step, title), "{stand:?} {step:?} {title:?} {actor}");
                         tried += 1;
                     }
@@ -233,8 +233,8 @@ fn what_anybody_may_ask_for_is_decided_as_the_rules_say() {
     for stand in stands() {
         for hold in HOLDS {
             for step in UNGUARDED {
-                let before = world(stand, hold);
-                let told = told(step, decide(&before, "eve", command(step, Guard::default())));
+                let mut before = world(stand, hold);
+                let told = told(step, decide(&mut before, "eve", command(step, Guard::default())));
                 let mut expected = verdict(stand, step, by_version(hold));
                 match (step, hold) {
                     // An overdue lease is ended first; then the rules are asked.

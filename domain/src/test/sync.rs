@@ -1,6 +1,6 @@
 //! Several nodes that work apart and hear from each other: whatever order events come in, the tables are equal.
 
-use super::properties::assert_tables_follow;
+use super::properties::{assert_tables_follow, assert_tables_follow_so_far};
 use super::steps::{Step, step};
 use super::world::{
     World, acquire, by_override, claim, complete, link, new_task, note, task, task_after, to,
@@ -192,7 +192,7 @@ proptest! {
                 }
                 Do::Send(from, to) => {
                     nodes.send(from, to, false);
-                    assert_tables_follow(&nodes.worlds[to]);
+                    assert_tables_follow_so_far(&mut nodes.worlds[to]);
                 }
                 Do::Reopen(node) => nodes.worlds[node].work = nodes.worlds[node].restored(),
             }
@@ -202,7 +202,7 @@ proptest! {
         nodes.worlds.push(World::node(9, 0));
         nodes.send(0, count, true);
         assert_equal(&nodes.worlds);
-        for world in &nodes.worlds {
+        for world in &mut nodes.worlds {
             assert_tables_follow(world);
             assert_lamports_rise(world);
             assert_kept(world);

@@ -1,6 +1,6 @@
 //! What is taken back was never there.
 
-use super::properties::{Twin, assert_tables_follow};
+use super::properties::{Twin, assert_tables_follow_so_far};
 use super::steps::step;
 use super::world::World;
 use crate::Work;
@@ -23,11 +23,11 @@ proptest! {
             world.now = now;
             world.detour(aside);
             let Some(command) = world.command(step) else { continue };
-            twin.agrees(&world, &command);
+            twin.agrees(&mut world, &command);
             let first = world.log.len();
             let _ = world.run(command);
-            twin.follow(&world, first);
-            assert_tables_follow(&world);
+            twin.follow(&mut world, first);
+            assert_tables_follow_so_far(&mut world);
         }
     }
 }

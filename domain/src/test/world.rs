@@ -26,6 +26,8 @@ pub(super) struct World {
     made: Vec<Text>,
     /// Events that have been looked at for such ids.
     learnt: usize,
+    /// Rows that the last event changed.
+    pub(super) changed: usize,
 }
 
 /// Every command comes a second after the one before.
@@ -44,6 +46,7 @@ impl World {
             session: None,
             made: Vec::new(),
             learnt: 0,
+            changed: 0,
         }
     }
 
@@ -97,6 +100,10 @@ impl World {
                 self.work.evolve(&event, &mut changes);
             }
         }
+        // Whoever asks on the way learns what is to be forgotten again.
+        if position % 2 == 1 {
+            self.work.rank_offers(self.now);
+        }
         self.work.undo(&changes);
         (position - self.log.len() as u64) as usize
     }
@@ -109,6 +116,7 @@ impl World {
         let mut changes = Vec::new();
         self.work.evolve(&event, &mut changes);
         self.log.push(event);
+        self.changed = changes.len();
         note(&mut self.rows, changes);
     }
 

@@ -44,7 +44,7 @@ pub fn row(row: &Row, out: &mut Vec<u8>) {
         Row::Task(task) => task.updated_at,
         _ => Timestamp::default(),
     };
-    match RowFields::of(row, &TaskGraph::default(), now) {
+    match RowFields::of(row, &TaskGraph::default(), 0, now) {
         Some(row) => fields(row.schema(), &row, |_| true, out),
         None => out.extend_from_slice(b"null"),
     }

@@ -1,5 +1,6 @@
 //! HISTORY: every version a row of a table ever had.
 
+use super::deep::PastDepths;
 use super::exec::{ScanExec, Source};
 use super::{World, past, read_error, rows};
 use crate::tables::{self, Fields, HISTORY_COLUMNS, RowFields, TableSchema, tasks};
@@ -150,10 +151,26 @@ impl Source for HistorySource {
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
             let graphs = Graphs::load(&scan, &mut reservation).await?;
-            let batches = Batches::new(scan, graphs);
+            let depths = scan.depths(&mut reservation).await?;
+            let batches = Batches::new(scan, graphs, depths);
             Ok::<_, DataFusionError>(stream::iter(batches).inspect(move |_| _ = &reservation))
         };
         stream::once(batches).try_flatten().boxed()
+    }
+}
+
+impl HistorySource {
+    /// Those of the tasks in question; nothing when no column needs them.
+    async fn depths(&self, reservation: &mut MemoryReservation) -> Result<PastDepths> {
+        let needed = self.columns.iter().any(|column| tasks::DEEP.contains(column));
+        if self.table != Table::Tasks || !needed {
+            return Ok(PastDepths::default());
+        }
+        PastDepths::load(&self.world, |key| self.wants(key), reservation).await
+    }
+
+    fn wants(&self, key: &str) -> bool {
+        self.keys.as_ref().is_none_or(|keys| keys.contains(key))
     }
 }
 
@@ -167,13 +184,12 @@ impl Graphs {
     /// Those of the tasks in question; nothing when no column needs them.
     async fn load(scan: &HistorySource, reservation: &mut MemoryReservation) -> Result<Self> {
         let mut graphs = Self::default();
-        let computed = scan.columns.iter().any(|column| tasks::COMPUTED.contains(column));
+        let computed = scan.columns.iter().any(|column| tasks::COUNTS.contains(column));
         if scan.table != Table::Tasks || !computed {
             return Ok(graphs);
         }
-        let wanted = |key: &str| scan.keys.as_ref().is_none_or(|keys| keys.contains(key));
         past::closed(&scan.world, Table::TaskGraph, Position::ZERO, reservation, |closed| {
-            let wanted = wanted(&closed.key);
+            let wanted = scan.wants(&closed.key);
             if wanted {
                 graphs.add(closed.key, Entry::new(closed.version), Some(closed.to_position));
             }
@@ -181,7 +197,7 @@ impl Graphs {
         })
         .await?;
         for (key, entry) in scan.world.current.rows(Table::TaskGraph).iter() {
-            if wanted(key) {
+            if scan.wants(key) {
                 graphs.add(key.clone(), entry.clone(), None);
             }
         }
@@ -206,6 +222,8 @@ impl Graphs {
 /// A version with its end, if it has ended.
 struct Lived {
     entry: Entry,
+    /// At its beginning.
+    depth: u32,
     to: Option<(Position, Timestamp)>,
 }
 
@@ -213,6 +231,7 @@ struct Lived {
 struct Batches {
     scan: HistorySource,
     graphs: Graphs,
+    depths: PastDepths,
     closed: Box<dyn Iterator<Item = Result<store::ClosedVersion<Row>, store::ReadError>> + Send>,
     closed_done: bool,
     /// Chunks of the current rows that are still to come.
@@ -222,15 +241,17 @@ struct Batches {
 }
 
 impl Batches {
-    fn new(scan: HistorySource, graphs: Graphs) -> Self {
+    fn new(scan: HistorySource, graphs: Graphs, depths: PastDepths) -> Self {
         let closed = Box::new(scan.world.reader.history(scan.table.id(), Position::ZERO));
-        Self { scan, graphs, closed, closed_done: false, chunk: 0, waiting: VecDeque::new(), failed: false }
+        let waiting = VecDeque::new();
+        Self { scan, graphs, depths, closed, closed_done: false, chunk: 0, waiting, failed: false }
     }
 
     fn take(&mut self, key: &Text, mut entry: Entry, to: Option<(Position, Timestamp)>) {
-        if self.scan.keys.as_ref().is_none_or(|keys| keys.contains(&**key)) {
-            entry.graph = self.graphs.at(key, entry.version.from.position);
-            self.waiting.push_back(Lived { entry, to });
+        if self.scan.wants(key) {
+            let from = entry.version.from.position;
+            entry.graph = self.graphs.at(key, from);
+            self.waiting.push_back(Lived { depth: self.depths.get(key, from), entry, to });
         }
     }
 
@@ -262,7 +283,12 @@ impl Batches {
             .iter()
             .filter_map(|lived| {
                 let from = &*lived.entry.version.from;
-                Some(HistoryFields { row: lived.entry.fields(from.time)?, own, from, to: lived.to })
+                Some(HistoryFields {
+                    row: lived.entry.fields(lived.depth, from.time)?,
+                    own,
+                    from,
+                    to: lived.to,
+                })
             })
             .collect();
         let arrays = self.scan.columns.iter().map(|&column| {

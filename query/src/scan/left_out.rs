@@ -7,7 +7,7 @@ use crate::plan::AsOf;
 use crate::predicate::RowPredicate;
 use crate::tables::left_out::{LeftOut, SCHEMA};
 use crate::tables::{self, TaskFields};
-use crate::views::{Entry, Rows};
+use crate::views::{Depths, Entry, Rows};
 use async_trait::async_trait;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -98,10 +98,16 @@ impl Source for LeftOutSource {
             let tasks = scan.rows(Table::Tasks, &mut reservation).await?;
             let relationships = scan.rows(Table::Relationships, &mut reservation).await?;
             let blockers = Blockers::of(&relationships, &tasks);
+            // Only WHERE may look at them.
+            let depths = match scan.table.filter {
+                Some(_) => scan.depths(&mut reservation).await?,
+                None => Arc::default(),
+            };
             let batches = (0..tasks.chunks().len()).map(move |chunk| {
                 let entries = tasks.chunks()[chunk].entries().iter();
-                let left_out: Vec<LeftOut> =
-                    entries.filter_map(|(_, entry)| scan.table.explain(entry, &blockers)).collect();
+                let left_out: Vec<LeftOut> = entries
+                    .filter_map(|(id, entry)| scan.table.explain(entry, &blockers, depths.get(id)))
+                    .collect();
                 scan.batch(&left_out)
             });
             Ok::<_, DataFusionError>(stream::iter(batches).inspect(move |_| _ = &reservation))
@@ -117,6 +123,14 @@ impl LeftOutSource {
             return Ok(world.current.rows(table).clone());
         }
         past::rows_at(world, table, at.position, reservation).await
+    }
+
+    async fn depths(&self, reservation: &mut MemoryReservation) -> Result<Arc<Depths>> {
+        let LeftOutTable { world, at, .. } = &self.table;
+        if at.is_head {
+            return Ok(world.current.depths());
+        }
+        past::depths_at(world, at.position, reservation).await
     }
 
     fn batch(&self, rows: &[LeftOut]) -> Result<RecordBatch> {
@@ -173,7 +187,7 @@ impl Reasons {
 impl LeftOutTable {
     /// Every reason why a task is not offered; none for one that is, and for one that nobody waits for: one
     /// that is final or archived.
-    fn explain(&self, entry: &Entry, blockers: &Blockers) -> Option<LeftOut> {
+    fn explain(&self, entry: &Entry, blockers: &Blockers, depth: u32) -> Option<LeftOut> {
         let Row::Task(task) = &entry.version.row else { return None };
         if !task.is_unfinished() {
             return None;
@@ -190,7 +204,7 @@ impl LeftOutTable {
             reasons.add("lease", "leased here, from before it was changed elsewhere".to_owned());
         }
         self.explain_agent(task, &mut reasons);
-        let fields = TaskFields { task, graph: &entry.graph, now: self.at.time };
+        let fields = TaskFields { task, graph: &entry.graph, depth, now: self.at.time };
         if let Some(filter) = &self.filter
             && filter.holds(&fields) != Some(true)
         {

@@ -1,5 +1,6 @@
 //! Table providers: what a plan reads from.
 
+mod deep;
 mod events;
 mod exec;
 mod history;

@@ -4,7 +4,7 @@ use super::exec::{ScanExec, Source};
 use super::{World, past};
 use crate::plan::AsOf;
 use crate::tables::next_task::SCHEMA;
-use crate::views::{Entry, Projection, Rows};
+use crate::views::{Depths, Entry, Projection, Rows};
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,7 +14,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use domain::offer;
-use domain::rows::{Agent, Row, Table, Task, TaskGraph};
+use domain::rows::{Agent, Row, Table, Task};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -95,14 +95,18 @@ impl Source for NextTaskSource {
         memory: &Arc<dyn MemoryPool>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let scan = self.clone();
-        if scan.at.is_head {
-            let rows = scan.world.current.rows(Table::Tasks).clone();
-            return stream::iter(scan.offers(&rows)).boxed();
-        }
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
-            let rows = past::rows_at(&scan.world, Table::Tasks, scan.at.position, &mut reservation).await?;
-            Ok::<_, DataFusionError>(stream::iter(scan.offers(&rows)).inspect(move |_| _ = &reservation))
+            let (world, at) = (&scan.world, scan.at);
+            let (rows, depths) = if at.is_head {
+                (world.current.rows(Table::Tasks).clone(), world.current.depths())
+            } else {
+                let rows = past::rows_at(world, Table::Tasks, at.position, &mut reservation).await?;
+                (rows, past::depths_at(world, at.position, &mut reservation).await?)
+            };
+            Ok::<_, DataFusionError>(
+                stream::iter(scan.offers(&rows, &depths)).inspect(move |_| _ = &reservation),
+            )
         };
         stream::once(batches).try_flatten().boxed()
     }
@@ -111,30 +115,37 @@ impl Source for NextTaskSource {
 impl NextTaskSource {
     /// Finding the best of many is cheap as long as the rest need not be sorted: a heap, emptied as far as
     /// somebody takes from it.
-    fn offers(self, rows: &Rows) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
-        let offered = rows.iter().filter_map(|(_, entry)| {
+    fn offers(
+        self,
+        rows: &Rows,
+        depths: &Depths,
+    ) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
+        let offered = rows.iter().filter_map(|(id, entry)| {
             let Row::Task(task) = &entry.version.row else { return None };
             let offered = offer::is_ready(task, &entry.graph, self.at.time)
                 && offer::may_take(task, self.agent.as_deref());
-            offered.then(|| Offer(entry.clone()))
+            offered.then(|| Offer { entry: entry.clone(), depth: depths.get(id) })
         });
         let mut heap: BinaryHeap<Offer> = offered.collect();
         let mut size = BATCH_ROWS_FIRST;
         std::iter::from_fn(move || {
-            let batch: Vec<Entry> =
-                std::iter::from_fn(|| heap.pop()).take(size).map(|Offer(entry)| entry).collect();
+            let batch: Vec<Offer> = std::iter::from_fn(|| heap.pop()).take(size).collect();
             size = (size * 2).min(BATCH_ROWS_MAX);
-            (!batch.is_empty()).then(|| self.projection.rows(batch.iter()).map_err(Into::into))
+            let rows = batch.iter().map(|offer| (&offer.entry, offer.depth));
+            (!batch.is_empty()).then(|| self.projection.rows(rows).map_err(Into::into))
         })
     }
 }
 
-struct Offer(Entry);
+struct Offer {
+    entry: Entry,
+    depth: u32,
+}
 
 impl Offer {
-    fn task(&self) -> Option<(&Task, &TaskGraph)> {
-        match &self.0.version.row {
-            Row::Task(task) => Some((task, &self.0.graph)),
+    fn task(&self) -> Option<(&Task, u32)> {
+        match &self.entry.version.row {
+            Row::Task(task) => Some((task, self.depth)),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! The rows of a table as they were: those that have not changed since, and those that ended since.
 
 use super::{ROWS_PER_TURN, World, read_error};
-use crate::views::{Entry, RowChunk, Rows};
+use crate::views::{Depths, Entry, RowChunk, Rows};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 use domain::rows::{Row, Table, TaskGraph};
@@ -18,6 +18,12 @@ const CACHED_TABLES_MAX: usize = 32;
 /// What a row in memory costs besides its texts: its struct, its stamp, the places that point at it.
 const ROW_BYTES: usize = 512;
 
+/// Past moments whose depths are kept.
+const CACHED_DEPTHS_MAX: usize = 8;
+
+/// Depths of one moment that are kept, at most.
+const CACHED_DEPTHS_TASKS_MAX: usize = CACHED_ROWS_MAX;
+
 /// A table at a position.
 type Moment = (Table, Position);
 
@@ -27,6 +33,8 @@ type Moment = (Table, Position);
 pub(crate) struct PastCache {
     /// Least recently used first.
     kept: Mutex<Vec<(Moment, Arc<Rows>)>>,
+    /// The same of depths.
+    depths: Mutex<Vec<(Position, Arc<Depths>)>>,
 }
 
 impl PastCache {
@@ -49,6 +57,27 @@ impl PastCache {
         let mut total: usize = kept.iter().map(|(_, rows)| rows.len()).sum();
         while total > CACHED_ROWS_MAX || kept.len() > CACHED_TABLES_MAX {
             total -= kept.remove(0).1.len();
+        }
+    }
+
+    fn depths(&self, at: Position) -> Option<Arc<Depths>> {
+        let mut kept = self.depths.lock();
+        let place = kept.iter().position(|(other, _)| *other == at)?;
+        let found = kept.remove(place);
+        let depths = found.1.clone();
+        kept.push(found);
+        Some(depths)
+    }
+
+    fn put_depths(&self, at: Position, depths: &Arc<Depths>) {
+        if depths.len() > CACHED_DEPTHS_TASKS_MAX {
+            return;
+        }
+        let mut kept = self.depths.lock();
+        kept.retain(|(other, _)| *other != at);
+        kept.push((at, depths.clone()));
+        if kept.len() > CACHED_DEPTHS_MAX {
+            kept.remove(0);
         }
     }
 }
@@ -77,6 +106,23 @@ pub(super) async fn rows_at(
     let rows = Arc::new(rows);
     world.past.put((table, at), &rows);
     Ok(rows)
+}
+
+/// How deep work was stacked on each task right after the event at `at`.
+pub(super) async fn depths_at(
+    world: &World,
+    at: Position,
+    reservation: &mut MemoryReservation,
+) -> Result<Arc<Depths>> {
+    if let Some(depths) = world.past.depths(at) {
+        return Ok(depths);
+    }
+    let relationships = rows_at(world, Table::Relationships, at, reservation).await?;
+    let tasks = rows_at(world, Table::Tasks, at, reservation).await?;
+    let depths = Arc::new(Depths::of(&relationships, &tasks));
+    reservation.try_grow(depths.len() * size_of::<(Text, u32)>())?;
+    world.past.put_depths(at, &depths);
+    Ok(depths)
 }
 
 /// What a row of the table beside `tasks` says.

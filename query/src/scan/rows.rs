@@ -5,19 +5,20 @@ use super::pushdown::{Condition, condition};
 use super::{World, past};
 use crate::plan::AsOf;
 use crate::tables::TableSchema;
-use crate::views::{Projection, Rows};
+use crate::views::{Depths, Projection, Rows, SomeDepths};
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use domain::rows::Table;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use store::Text;
 
 /// A table at a moment.
 #[derive(Debug)]
@@ -142,35 +143,79 @@ impl Source for RowsSource {
         memory: &Arc<dyn MemoryPool>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let scan = self.clone();
-        if scan.at.is_head {
-            let rows = scan.world.current.rows(scan.table).clone();
-            return scan.batches(rows);
-        }
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
-        let rows = async move {
-            let rows = past::rows_at(&scan.world, scan.table, scan.at.position, &mut reservation).await?;
-            Ok::<_, DataFusionError>(scan.batches(rows).inspect(move |_| _ = &reservation))
+        let batches = async move {
+            let batches = match (scan.at.is_head, &scan.keys) {
+                (true, Some(_)) => scan.looked_up(),
+                (true, None) => scan.all_now(),
+                (false, _) => scan.then(&mut reservation).await?,
+            };
+            Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &reservation))
         };
-        stream::once(rows).try_flatten().boxed()
+        stream::once(batches).try_flatten().boxed()
     }
 }
 
 impl RowsSource {
-    fn batches(self, rows: Arc<Rows>) -> BoxStream<'static, Result<RecordBatch>> {
-        let Self { keys, projection, reversed, .. } = self;
-        if let Some(keys) = keys {
-            let mut found: Vec<_> =
-                keys.iter().filter_map(|key| rows.row(key)).map(|(_, entry)| entry).collect();
-            if reversed {
-                found.reverse();
-            }
-            let batch = projection.rows(found.into_iter()).map_err(Into::into);
-            return stream::iter([batch]).boxed();
+    /// The current rows of some keys. No more depths are worked out than theirs.
+    fn looked_up(&self) -> BoxStream<'static, Result<RecordBatch>> {
+        let current = &self.world.current;
+        let mut depths = self.projection.needs_depths().then(|| SomeDepths::new(current));
+        let depth = |key: &Text| depths.as_mut().map_or(0, |depths| depths.get(key));
+        self.found(current.rows(self.table), depth)
+    }
+
+    /// All current rows.
+    fn all_now(&self) -> BoxStream<'static, Result<RecordBatch>> {
+        let current = &self.world.current;
+        let depths = self.projection.needs_depths().then(|| current.depths());
+        self.chunks(current.rows(self.table).clone(), depths)
+    }
+
+    /// The rows of a past moment.
+    async fn then(
+        &self,
+        reservation: &mut MemoryReservation,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let at = self.at.position;
+        let rows = past::rows_at(&self.world, self.table, at, reservation).await?;
+        let depths = match self.projection.needs_depths() {
+            true => Some(past::depths_at(&self.world, at, reservation).await?),
+            false => None,
+        };
+        Ok(match &self.keys {
+            Some(_) => self.found(&rows, |key| depths.as_ref().map_or(0, |depths| depths.get(key))),
+            None => self.chunks(rows, depths),
+        })
+    }
+
+    /// Of these rows those that are asked for.
+    fn found(
+        &self,
+        rows: &Rows,
+        mut depth: impl FnMut(&Text) -> u32,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
+        let keys = self.keys.iter().flatten();
+        let mut found: Vec<_> =
+            keys.filter_map(|key| rows.row(key)).map(|(key, entry)| (entry, depth(key))).collect();
+        if self.reversed {
+            found.reverse();
         }
+        let batch = self.projection.rows(found.into_iter()).map_err(Into::into);
+        stream::iter([batch]).boxed()
+    }
+
+    /// All of these rows.
+    fn chunks(
+        &self,
+        rows: Arc<Rows>,
+        depths: Option<Arc<Depths>>,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
+        let Self { projection, reversed, .. } = self.clone();
         let count = rows.chunks().len();
         let batches = (0..count).map(move |nth| {
             let chunk = &rows.chunks()[if reversed { count - 1 - nth } else { nth }];
-            let batch = projection.chunk(chunk)?;
+            let batch = projection.chunk(chunk, depths.as_deref())?;
             if reversed { reverse(&batch) } else { Ok(batch) }
         });
         stream::iter(batches).boxed()

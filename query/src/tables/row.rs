@@ -26,12 +26,12 @@ pub enum RowFields<'a> {
 }
 
 impl<'a> RowFields<'a> {
-    /// The row as columns; `graph` and `now` are for the computed columns of a task. None for a row that is
+    /// The row as columns; `graph`, `depth` and `now` are for the computed columns of a task. None for a row that is
     /// no table's own (the graph beside a task).
     #[must_use]
-    pub fn of(row: &'a Row, graph: &'a TaskGraph, now: Timestamp) -> Option<Self> {
+    pub fn of(row: &'a Row, graph: &'a TaskGraph, depth: u32, now: Timestamp) -> Option<Self> {
         Some(match row {
-            Row::Task(task) => Self::Task(TaskFields { task, graph, now }),
+            Row::Task(task) => Self::Task(TaskFields { task, graph, depth, now }),
             Row::TaskGraph(_) | Row::Clock(_) => return None,
             Row::Run(row) => Self::Run(row),
             Row::Relationship(row) => Self::Relationship(row),

@@ -13,6 +13,8 @@ pub struct TaskFields<'a> {
     pub task: &'a Task,
     /// What the relationships say of it.
     pub graph: &'a TaskGraph,
+    /// How deep work is stacked on it: see [`domain::depth`].
+    pub depth: u32,
     /// The moment its score is asked for.
     pub now: Timestamp,
 }
@@ -21,15 +23,16 @@ impl<'a> TaskFields<'a> {
     /// The task of an answer.
     #[must_use]
     pub fn of(view: &'a domain::command::TaskView) -> Self {
-        Self { task: &view.task, graph: &view.graph, now: view.now }
+        Self { task: &view.task, graph: &view.graph, depth: view.depth, now: view.now }
     }
 }
 
-/// Place of the one column that changes with time alone, so no array of it is kept.
-pub(crate) const SCORE: usize = 27;
+/// Places of the columns that neighbours decide.
+pub(crate) const COUNTS: std::ops::RangeInclusive<usize> = 23..=25;
 
-/// Places of the columns that come from the relationships or from time.
-pub(crate) const COMPUTED: std::ops::RangeInclusive<usize> = 23..=SCORE;
+/// Places of the columns that change with tasks far away, or with time alone, so no array of them is kept:
+/// `dependency_depth` and `score`.
+pub(crate) const DEEP: std::ops::RangeInclusive<usize> = 26..=27;
 
 table! {
     /// Pieces of work, one row each, archived ones included.
@@ -88,7 +91,7 @@ table! {
     /// Computed: those of its children that are completed.
     "child_done_count": Int = |row| Value::Int(row.graph.child_done_count.into());
     /// Computed: length of the longest chain of unfinished tasks that wait for it.
-    "dependency_depth": Int = |row| Value::Int(row.graph.dependency_depth.into());
+    "dependency_depth": Int = |row| Value::Int(row.depth.into());
     /// Computed: `priority + 0.1·age_hours + 0.5·dependency_depth` at the moment of the statement.
-    "score": Float = |row| Value::Float(domain::score(row.task, row.graph, row.now));
+    "score": Float = |row| Value::Float(domain::score(row.task, row.depth, row.now));
 }

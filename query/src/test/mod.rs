@@ -2,6 +2,7 @@
 
 mod as_of;
 mod counts;
+mod depths;
 mod events;
 mod fixture;
 mod history;

@@ -72,8 +72,8 @@ fn kept_loaded_and_refolded_are_the_same() {
         assert_eq!(rows(&loaded), rows(refolded), "{table:?}");
     }
     let pinned = fixture.engine.pin();
-    for task in pinned.tasks() {
-        let id = &task.task.id;
+    for (task, _) in pinned.bare_tasks() {
+        let id = &task.id;
         let about = |table: Table| kept.about(table, id).cloned().collect::<Vec<_>>();
         let scanned = |table: Table| {
             let rows = kept.rows(table).iter();

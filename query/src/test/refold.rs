@@ -54,9 +54,10 @@ impl Step {
     /// Every row of a table as JSON, by key.
     pub(super) fn rows(&self, schema: &TableSchema, table: Table) -> Vec<String> {
         let rows = self.after.rows(table).iter();
-        rows.map(|(_, entry)| {
+        let depths = self.after.depths();
+        rows.map(|(key, entry)| {
             let mut out = Vec::new();
-            let fields = entry.fields(self.event.time).expect("a table of PQL");
+            let fields = entry.fields(depths.get(key), self.event.time).expect("a table of PQL");
             json::fields(schema, &fields, |_| true, &mut out);
             String::from_utf8(out).unwrap()
         })
@@ -67,7 +68,8 @@ impl Step {
     pub(super) fn row(&self, schema: &TableSchema, table: Table, key: &str) -> String {
         let (_, entry) = self.after.rows(table).row(key).expect("the row this event made");
         let mut out = Vec::new();
-        let fields = entry.fields(self.event.time).expect("a table of PQL");
+        let depth = self.after.depths().get(key);
+        let fields = entry.fields(depth, self.event.time).expect("a table of PQL");
         json::fields(schema, &fields, |_| true, &mut out);
         String::from_utf8(out).unwrap()
     }

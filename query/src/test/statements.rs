@@ -37,9 +37,11 @@ fn lookups_and_queries_agree_to_the_byte() {
     let fixture = Fixture::new();
     fixture.story();
     let pinned = fixture.engine.pin().at(fixture.now());
+    let mut views = pinned.views();
     let looked_up: Vec<String> = pinned
-        .tasks()
-        .map(|view| {
+        .bare_tasks()
+        .map(|(task, graph)| {
+            let view = views.of(task, *graph);
             let mut out = Vec::new();
             json::task(&view, &mut out);
             String::from_utf8(out).unwrap()
@@ -86,7 +88,7 @@ fn a_claims_where_is_a_row_predicate() {
     fixture.run(create("t", |task| task.caps = words(&["rust"])));
     let view = fixture.engine.pin().at(fixture.now()).task("t").unwrap();
     let graph = TaskGraph::default();
-    let candidate = Candidate { task: &view.task, graph: &graph, now: view.now };
+    let candidate = Candidate { task: &view.task, graph: &graph, depth: view.depth, now: view.now };
     let holds = |text: &str| {
         let filter =
             fixture.engine.candidate_filter(text, Params::none()).unwrap_or_else(|error| panic!("{error}"));

@@ -1,10 +1,11 @@
 //! The current rows of every table at one head, and what they are found by besides their key.
 
 use super::chunked::Chunked;
+use super::depths::{Depths, blocks, unfinished};
 use super::rows::{Entry, Rows};
 use super::tally::{Counts, Tally};
 use domain::rows::{Row, Table, TaskGraph};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::{Commit, Head, ReadError, Reader, RowChange, Text, Timestamp, Version};
 
 /// (task, key of the row): which rows of a table are about a task.
@@ -20,6 +21,8 @@ pub(crate) struct Current {
     tables: [Arc<Rows>; PLACES],
     by_task: [Arc<ByTask>; PLACES],
     tally: Tally,
+    /// Worked out when somebody asks, and shared with what comes after for as long as nothing they are made of changes.
+    depths: Arc<OnceLock<Arc<Depths>>>,
 }
 
 impl Current {
@@ -65,6 +68,12 @@ impl Current {
     /// Keys of the rows of `table` that are about `task`, in order.
     pub(crate) fn about<'a>(&'a self, table: Table, task: &'a str) -> impl Iterator<Item = &'a Text> {
         self.by_task[place(table)].range(|(other, _)| (**other).cmp(task)).map(|((_, key), ())| key)
+    }
+
+    /// How deep work is stacked on each task.
+    pub(crate) fn depths(&self) -> Arc<Depths> {
+        let of = || Arc::new(Depths::of(self.rows(Table::Relationships), self.rows(Table::Tasks)));
+        self.depths.get_or_init(of).clone()
     }
 
     /// How many tasks and leases there are of each kind, with times as of `now`.
@@ -114,6 +123,10 @@ impl Current {
                 },
             );
         }
+        let before_row = before.as_ref().map(|entry| &entry.version.row);
+        if changes_depths(before_row, change.after.as_ref()) {
+            self.depths = Arc::default();
+        }
         let was = before.as_ref().map_or([None, None], |entry| tasks_of(&entry.version.row));
         let is = change.after.as_ref().map_or([None, None], tasks_of);
         if was != is {
@@ -137,6 +150,15 @@ impl Current {
     fn rows_mut(&mut self, table: Table) -> &mut Rows {
         Arc::make_mut(&mut self.tables[place(table)])
     }
+}
+
+/// Whether depths may be others after a change of a row.
+fn changes_depths(before: Option<&Row>, after: Option<&Row>) -> bool {
+    let ends = |row: Option<&Row>| {
+        row.and_then(blocks).map(|edge| (edge.from_task_id.clone(), edge.to_task_id.clone()))
+    };
+    let stands = |row: Option<&Row>| row.and_then(unfinished).is_some();
+    stands(before) != stands(after) || ends(before) != ends(after)
 }
 
 fn place(table: Table) -> usize {

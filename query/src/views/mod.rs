@@ -2,13 +2,15 @@
 
 pub(crate) mod chunked;
 mod current;
+mod depths;
 mod derived;
 mod pinned;
 mod rows;
 mod tally;
 
 pub(crate) use current::Current;
-pub use pinned::Pinned;
+pub(crate) use depths::{Depths, SomeDepths, blocks, unfinished};
+pub use pinned::{Pinned, TaskViews};
 pub(crate) use rows::{Entry, Projection, RowChunk, Rows};
 pub use tally::Counts;
 

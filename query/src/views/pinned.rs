@@ -1,10 +1,13 @@
 //! The current rows at one head, for those who look things up.
 
 use super::current::Current;
+use super::depths::SomeDepths;
 use super::rows::Entry;
 use super::tally::Counts;
 use domain::command::TaskView;
-use domain::rows::{Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Session, Table, TaskGraph};
+use domain::rows::{
+    Agent, Context, Lease, ProgressItem, Relationship, Row, Run, Session, Table, Task, TaskGraph,
+};
 use std::sync::Arc;
 use store::{Head, Text, Timestamp, Version};
 
@@ -84,15 +87,28 @@ impl Pinned {
         self.current.counts(self.now)
     }
 
-    /// A task with its computed columns.
+    /// A task with its computed columns. Costs what waits for it, one after another.
     #[must_use]
     pub fn task(&self, id: &str) -> Option<TaskView> {
-        self.view(self.entry(Table::Tasks, id)?)
+        let (task, graph) = self.bare_task(id)?;
+        Some(self.views().of(task, *graph))
     }
 
-    /// Every task with its computed columns, in order of id.
-    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskView> {
-        self.current.rows(Table::Tasks).iter().filter_map(|(_, entry)| self.view(entry))
+    /// A task, with what its neighbours alone decide.
+    #[must_use]
+    pub fn bare_task(&self, id: &str) -> Option<(&Arc<Task>, &TaskGraph)> {
+        bare(self.entry(Table::Tasks, id)?)
+    }
+
+    /// Every task, with what its neighbours alone decide, in order of id. [`Pinned::views`] has the rest.
+    pub fn bare_tasks(&self) -> impl DoubleEndedIterator<Item = (&Arc<Task>, &TaskGraph)> {
+        self.current.rows(Table::Tasks).iter().filter_map(|(_, entry)| bare(entry))
+    }
+
+    /// What makes views of several tasks, and works out nothing twice for them.
+    #[must_use]
+    pub fn views(&self) -> TaskViews<'_> {
+        TaskViews { depths: SomeDepths::new(&self.current), now: self.now }
     }
 
     /// What the relationships say of a task; all zero for one that has none.
@@ -145,11 +161,26 @@ impl Pinned {
     fn entry(&self, table: Table, key: &str) -> Option<&Entry> {
         self.current.rows(table).row(key).map(|(_, entry)| entry)
     }
+}
 
-    fn view(&self, entry: &Entry) -> Option<TaskView> {
-        match &entry.version.row {
-            Row::Task(task) => Some(TaskView { task: task.clone(), graph: entry.graph, now: self.now }),
-            _ => None,
-        }
+fn bare(entry: &Entry) -> Option<(&Arc<Task>, &TaskGraph)> {
+    match &entry.version.row {
+        Row::Task(task) => Some((task, &entry.graph)),
+        _ => None,
+    }
+}
+
+/// Makes views of tasks of a [`Pinned`].
+#[derive(Debug)]
+pub struct TaskViews<'a> {
+    depths: SomeDepths<'a>,
+    now: Timestamp,
+}
+
+impl TaskViews<'_> {
+    /// A task of [`Pinned::bare_task`] with its computed columns.
+    #[must_use]
+    pub fn of(&mut self, task: &Arc<Task>, graph: TaskGraph) -> TaskView {
+        TaskView { task: task.clone(), graph, depth: self.depths.get(&task.id), now: self.now }
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of one table at one moment, and their Arrow form.
 
 use super::chunked::{Chunk, Chunked};
+use super::depths::Depths;
 use super::derived::Derived;
 use crate::tables::{self, RowFields, TableSchema};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -22,8 +23,9 @@ impl Entry {
         Self { version, graph: TaskGraph::default() }
     }
 
-    pub(crate) fn fields(&self, now: Timestamp) -> Option<RowFields<'_>> {
-        RowFields::of(&self.version.row, &self.graph, now)
+    /// Its columns; the depth is that of a task.
+    pub(crate) fn fields(&self, depth: u32, now: Timestamp) -> Option<RowFields<'_>> {
+        RowFields::of(&self.version.row, &self.graph, depth, now)
     }
 }
 
@@ -65,18 +67,29 @@ impl Projection {
         }
     }
 
-    /// A whole chunk; its columns are kept for the next scan, but for the one that changes with time.
-    pub(crate) fn chunk(&self, chunk: &RowChunk) -> Result<RecordBatch, ArrowError> {
+    /// Whether a column is wanted that needs depths.
+    pub(crate) fn needs_depths(&self) -> bool {
+        self.is_of_tasks() && self.columns.iter().any(|column| tables::tasks::DEEP.contains(column))
+    }
+
+    fn is_of_tasks(&self) -> bool {
+        std::ptr::eq(self.table.columns, tables::tasks::SCHEMA.columns)
+    }
+
+    /// A whole chunk; its columns are kept for the next scan, but for those that change without it. `depths` are
+    /// there if they are needed.
+    pub(crate) fn chunk(&self, chunk: &RowChunk, depths: Option<&Depths>) -> Result<RecordBatch, ArrowError> {
         let mut fields: Option<Vec<RowFields<'_>>> = None;
         let mut build = |column: usize| {
             let rows = fields.get_or_insert_with(|| {
-                chunk.entries().iter().filter_map(|(_, entry)| entry.fields(self.now)).collect()
+                let depth = |id: &Text| depths.map_or(0, |depths| depths.get(id));
+                let entries = chunk.entries().iter();
+                entries.filter_map(|(id, entry)| entry.fields(depth(id), self.now)).collect()
             });
             tables::array(self.table.columns[column].ty, column, rows)
         };
-        let is_task = std::ptr::eq(self.table.columns, tables::tasks::SCHEMA.columns);
         let arrays = self.columns.iter().map(|&column| {
-            if is_task && column == tables::tasks::SCORE {
+            if self.is_of_tasks() && tables::tasks::DEEP.contains(&column) {
                 build(column)
             } else {
                 chunk.derived().column(column, self.table.columns.len(), || build(column))
@@ -85,12 +98,13 @@ impl Projection {
         self.batch(arrays.collect(), chunk.entries().len())
     }
 
-    /// Some rows, in the order given.
+    /// Some rows, in the order given, each with its depth.
     pub(crate) fn rows<'a>(
         &self,
-        entries: impl Iterator<Item = &'a Entry>,
+        entries: impl Iterator<Item = (&'a Entry, u32)>,
     ) -> Result<RecordBatch, ArrowError> {
-        let rows: Vec<RowFields<'_>> = entries.filter_map(|entry| entry.fields(self.now)).collect();
+        let rows: Vec<RowFields<'_>> =
+            entries.filter_map(|(entry, depth)| entry.fields(depth, self.now)).collect();
         let arrays =
             self.columns.iter().map(|&column| tables::array(self.table.columns[column].ty, column, &rows));
         self.batch(arrays.collect(), rows.len())

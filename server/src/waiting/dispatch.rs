@@ -5,6 +5,7 @@ use crate::clock;
 use crate::http::blocking;
 use domain::event::kind;
 use domain::offer;
+use domain::rows::{Task, TaskGraph};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use store::{Direction, Event, Position, Text, Timestamp};
@@ -138,7 +139,10 @@ fn heed(app: &App, events: &[Event], delayed: &mut BTreeSet<(Timestamp, Text)>) 
     }
     if !tasks.is_empty() {
         let pinned = app.engine.pin();
-        delayed.extend(tasks.iter().filter_map(|id| delay(&pinned.task(id)?)));
+        delayed.extend(tasks.iter().filter_map(|id| {
+            let (task, graph) = pinned.bare_task(id)?;
+            delay(task, graph)
+        }));
         app.waiting.touched(app, &tasks);
     }
     for agent in &agents {
@@ -148,13 +152,13 @@ fn heed(app: &App, events: &[Event], delayed: &mut BTreeSet<(Timestamp, Text)>) 
 
 /// Every task that waits for its time alone.
 fn delayed(app: &App) -> BTreeSet<(Timestamp, Text)> {
-    app.engine.pin().tasks().filter_map(|view| delay(&view)).collect()
+    app.engine.pin().bare_tasks().filter_map(|(task, graph)| delay(task, graph)).collect()
 }
 
 /// When the task's time comes, if it waits for that alone.
-fn delay(view: &domain::command::TaskView) -> Option<(Timestamp, Text)> {
-    let at = view.task.not_before.filter(|at| *at > clock::now())?;
-    offer::is_ready(&view.task, &view.graph, at).then(|| (at, view.task.id.clone()))
+fn delay(task: &Task, graph: &TaskGraph) -> Option<(Timestamp, Text)> {
+    let at = task.not_before.filter(|at| *at > clock::now())?;
+    offer::is_ready(task, graph, at).then(|| (at, task.id.clone()))
 }
 
 /// Those whose time has come.

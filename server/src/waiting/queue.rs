@@ -196,8 +196,8 @@ impl Waiting {
         let now = crate::clock::now();
         let mut queue = self.queue.lock();
         for id in ids {
-            match pinned.task(id).filter(|view| offer::is_ready(&view.task, &view.graph, now)) {
-                Some(view) => queue.offer(&view.task),
+            match pinned.bare_task(id).filter(|(task, graph)| offer::is_ready(task, graph, now)) {
+                Some((task, _)) => queue.offer(task),
                 None => queue.withdraw(id),
             }
         }
@@ -291,6 +291,7 @@ impl Drop for Ticket<'_> {
 }
 
 fn is_ready(app: &App, task_id: &str) -> bool {
-    let view = app.engine.pin().task(task_id);
-    view.is_some_and(|view| offer::is_ready(&view.task, &view.graph, crate::clock::now()))
+    let pinned = app.engine.pin();
+    let task = pinned.bare_task(task_id);
+    task.is_some_and(|(task, graph)| offer::is_ready(task, graph, crate::clock::now()))
 }

@@ -5,7 +5,6 @@ use crate::wire::args::Args;
 use crate::wire::rows::Columns;
 use axum::extract::State;
 use axum::http::Uri;
-use domain::command::TaskView;
 use domain::rows::{RelationshipType, Task, TaskStatus};
 use query::Pinned;
 use query::tables::{TaskFields, tasks};
@@ -70,9 +69,10 @@ pub(super) async fn list(State(app): State<Shared>, uri: Uri) -> Answer {
     let pinned = app.engine.pin();
     let deep = wanted.include_children == Some(true);
     let under = wanted.parent_id.as_deref().map(|parent| descendants(&pinned, parent, deep));
-    let rows = pinned.tasks().filter(|view| wanted.matches(&view.task, under.as_ref()));
-    Ok(page.answer(pinned.head().position, "tasks", rows, |out, view: TaskView| {
-        columns.push(out, &TaskFields::of(&view));
+    let rows = pinned.bare_tasks().filter(|(task, _)| wanted.matches(task, under.as_ref()));
+    let mut views = pinned.views();
+    Ok(page.answer(pinned.head().position, "tasks", rows, |out, (task, graph)| {
+        columns.push(out, &TaskFields::of(&views.of(task, *graph)));
     }))
 }
 

@@ -1,20 +1,18 @@
 //! The engine: statements in, rows out.
 
 use crate::error::{QueryError, runtime_error};
-use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTES};
+use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, MERGE_SHARE, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
-use crate::plan::{self, Claim, EventPredicate, OutputColumn, Planned, Subscription};
+use crate::plan::{self, Claim, Direct, EventPredicate, OutputColumn, Planned, Subscription};
 use crate::scan::{PastCache, StorageNow, World};
+use crate::spill::Room;
 use crate::stream::{Item, RowStream};
 use crate::types::Type;
-use crate::views::{Pinned, Views};
+use crate::views::{Current, Pinned, Views};
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -28,6 +26,7 @@ use futures::StreamExt;
 use grammar::Code;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use store::{Commit, ObserverError, Position, ReadError, Store, Timestamp};
 use thiserror::Error as ThisError;
@@ -45,6 +44,8 @@ pub enum StartError {
     Read(#[from] ReadError),
     #[error("the engine's threads cannot be started: {0}")]
     Threads(#[from] std::io::Error),
+    #[error("the directory for what queries cannot keep in memory cannot be made: {0}")]
+    Spill(#[source] std::io::Error),
 }
 
 /// Answers statements over one store. A handle: clones are the same engine.
@@ -57,6 +58,10 @@ struct Inner {
     past: Arc<PastCache>,
     storage: StorageNow,
     session: SessionState,
+    /// The same, but that every join is one that can spill.
+    spilling: SessionState,
+    room: Room,
+    counted: Arc<Counted>,
     options: Options,
     turns: Arc<Semaphore>,
     /// None only while it is being dropped.
@@ -81,6 +86,50 @@ impl Drop for Inner {
     }
 }
 
+/// What the engine's threads are at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activity {
+    /// Queries that run.
+    pub running: usize,
+    /// Queries that were given up before their end because nobody took their rows any more, since the start.
+    pub cancelled: u64,
+    /// Bytes on disk of what does not fit into memory.
+    pub spilled_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    running: AtomicUsize,
+    cancelled: AtomicU64,
+}
+
+/// Counts one query for as long as it lives.
+struct Running {
+    counted: Arc<Counted>,
+    /// Its reader knows how it ended.
+    is_told: bool,
+}
+
+impl Running {
+    fn new(counted: &Arc<Counted>) -> Self {
+        counted.running.fetch_add(1, Ordering::Relaxed);
+        Self { counted: counted.clone(), is_told: false }
+    }
+
+    fn ended(&mut self, is_told: bool) {
+        self.is_told = is_told;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.counted.cancelled.fetch_add(1, Ordering::Relaxed);
+        }
+        self.counted.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A statement that is understood and ready to be carried out.
 #[derive(Debug)]
 pub enum Prepared {
@@ -99,6 +148,8 @@ pub struct PreparedQuery {
     columns: Arc<[OutputColumn]>,
     position: Position,
     plan: Box<LogicalPlan>,
+    /// The plan's answer without the plan, where a few rows give it, and the rows it is looked up in.
+    direct: Option<(Box<Direct>, Arc<Current>)>,
     /// Show the plan in place of its rows.
     explain: Option<Explained>,
 }
@@ -113,8 +164,9 @@ enum Explained {
 }
 
 impl PreparedQuery {
-    fn new(pql: &str, planned: Planned) -> Self {
+    fn new(pql: &str, planned: Planned, current: &Arc<Current>) -> Self {
         Self {
+            direct: planned.direct.map(|direct| (direct, current.clone())),
             text: pql.into(),
             position: planned.at.position,
             columns: planned.columns.into(),
@@ -123,10 +175,24 @@ impl PreparedQuery {
         }
     }
 
-    fn explaining(pql: &str, planned: Planned, analyze: bool) -> Self {
+    fn explaining(pql: &str, planned: Planned, current: &Arc<Current>, analyze: bool) -> Self {
         let columns = [OutputColumn { name: "plan".to_owned(), ty: Type::Text }];
         let explain = if analyze { Explained::Analyzed } else { Explained::Planned };
-        Self { columns: columns.into(), explain: Some(explain), ..Self::new(pql, planned) }
+        Self { columns: columns.into(), explain: Some(explain), ..Self::new(pql, planned, current) }
+    }
+
+    /// Whether it is answered without its plan.
+    #[cfg(test)]
+    pub(crate) fn answers_directly(&self) -> bool {
+        let until = (Instant::now() + Duration::from_secs(60)).into_std();
+        let schema = output::schema(&self.columns);
+        self.direct.as_ref().is_some_and(|(direct, current)| direct.answer(current, &schema, until).is_some())
+    }
+
+    /// The same, by its plan.
+    #[cfg(test)]
+    pub(crate) fn by_plan(self) -> Self {
+        Self { direct: None, ..self }
     }
 
     /// The columns of its rows.
@@ -175,7 +241,10 @@ impl Engine {
             views,
             past: Arc::default(),
             storage,
-            session: session(),
+            session: sized(session(), &options),
+            spilling: sized(spilling(session()), &options),
+            room: Room::new(&options).map_err(StartError::Spill)?,
+            counted: Arc::default(),
             turns: Arc::new(Semaphore::new(options.concurrency_max.max(1))),
             options,
             runtime: Some(runtime),
@@ -200,6 +269,17 @@ impl Engine {
         Pinned::new(self.0.views.pin())
     }
 
+    /// What runs now, and what was given up.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let Counted { running, cancelled } = &*self.0.counted;
+        Activity {
+            running: running.load(Ordering::Relaxed),
+            cancelled: cancelled.load(Ordering::Relaxed),
+            spilled_bytes: self.0.room.disk_bytes(),
+        }
+    }
+
     /// Position that the current rows have taken in; a [pin](Engine::pin) takes in what is left.
     #[must_use]
     pub fn views_position(&self) -> Position {
@@ -216,9 +296,11 @@ impl Engine {
         let statement = grammar::parse(pql).map_err(|error| wrong(vec![error]))?;
         let world = self.world(now);
         Ok(match plan::statement(&statement, pql, &world, &params).map_err(wrong)? {
-            plan::Command::Query(planned) => Prepared::Query(PreparedQuery::new(pql, *planned)),
+            plan::Command::Query(planned) => {
+                Prepared::Query(PreparedQuery::new(pql, *planned, &world.current))
+            }
             plan::Command::Explain { planned, analyze } => {
-                Prepared::Query(PreparedQuery::explaining(pql, *planned, analyze))
+                Prepared::Query(PreparedQuery::explaining(pql, *planned, &world.current, analyze))
             }
             plan::Command::Claim(claim) => Prepared::Claim(claim),
             plan::Command::Subscribe(subscription) => Prepared::Subscribe(subscription),
@@ -230,10 +312,16 @@ impl Engine {
     /// # Errors
     /// When the time is over before it began, or it cannot be planned.
     pub async fn run(&self, query: PreparedQuery) -> Result<RowStream, QueryError> {
-        let PreparedQuery { text, columns, position, plan, explain } = query;
-        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let PreparedQuery { text, columns, position, plan, direct, explain } = query;
         let time_max = self.0.options.time_max;
         let begun = Instant::now();
+        if let Some((direct, current)) = direct.filter(|_| explain.is_none()) {
+            let until = (begun + time_max).into_std();
+            if let Some(answer) = direct.answer(&current, &output::schema(&columns), until) {
+                return Ok(RowStream::whole(text, columns, position, answer.batch));
+            }
+        }
+        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let turn = tokio::time::timeout(time_max, self.0.turns.clone().acquire_owned())
             .await
             .map_err(|_| too_late(&text, time_max))?
@@ -247,14 +335,14 @@ impl Engine {
         let Some(runtime) = &self.0.runtime else {
             return Err(QueryError::internal(&text, "the engine is shutting down"));
         };
+        let mut running = Running::new(&self.0.counted);
         let task = runtime.spawn(async move {
             let _turn = turn;
             let last = match run.rows(&plan, explain, &sender).await {
                 Ok(()) => Item::Done,
                 Err(error) => Item::Failed(error),
             };
-            // Nobody waits for it if this fails.
-            let _ = sender.send(last).await;
+            running.ended(sender.send(last).await.is_ok());
         });
         Ok(RowStream::new(text, columns, position, batches, task.abort_handle()))
     }
@@ -282,6 +370,17 @@ impl Engine {
         too_late(text, self.0.options.time_max)
     }
 
+    fn too_large(&self) -> String {
+        let memory = self.0.options.memory_bytes_max >> 20;
+        match self.0.room.disk_bytes_max >> 20 {
+            0 => format!("the query needs more than {memory} MiB of memory"),
+            disk => format!(
+                "the query needs more than {memory} MiB of memory, and what it may put on disk ({disk} MiB for all queries) \
+                 does not help"
+            ),
+        }
+    }
+
     /// What a statement of this moment sees. The views come first: the store shows a commit to readers
     /// before it hands it to the views, so the reader is at their head or past it.
     fn world(&self, now: Timestamp) -> World {
@@ -301,12 +400,30 @@ impl Engine {
             DataFusionError::ResourcesExhausted(_) => QueryError::limit(
                 text,
                 Code::MemoryLimit,
-                format!("the query needs more than {} MiB of memory", self.0.options.memory_bytes_max >> 20),
+                self.too_large(),
                 "narrow it with WHERE, or sort and group fewer rows",
             ),
             _ => QueryError::internal(text, error),
         }
     }
+}
+
+/// A query that failed.
+struct Stopped {
+    error: QueryError,
+    /// Batches that its reader had before.
+    sent: usize,
+}
+
+impl From<Stopped> for QueryError {
+    fn from(stopped: Stopped) -> Self {
+        stopped.error
+    }
+}
+
+/// Whether a plan has a join that keeps one side in memory and cannot put it elsewhere.
+fn joins_in_memory(plan: &dyn ExecutionPlan) -> bool {
+    plan.name() == "HashJoinExec" || plan.children().into_iter().any(|child| joins_in_memory(child.as_ref()))
 }
 
 /// A query on its way.
@@ -327,19 +444,28 @@ impl Run {
         sender: &mpsc::Sender<Item>,
     ) -> Result<(), QueryError> {
         let engine = self.engine.clone();
-        let plan = self.timed(engine.0.session.create_physical_plan(plan)).await?;
-        let sender = match explain {
-            None => Some(sender),
-            Some(explain) => {
-                if explain == Explained::Analyzed {
-                    self.batches(plan.clone(), None).await?;
+        let mut physical = self.timed(engine.0.session.create_physical_plan(plan)).await?;
+        let rows = explain.is_none().then_some(sender);
+        if explain != Some(Explained::Planned) {
+            match self.batches(physical.clone(), rows, &engine.0.session).await {
+                // Joins that keep one side in memory are tried first. Where that does not fit, and nobody has seen a row yet,
+                // both sides are sorted, which spills.
+                Err(Stopped { error, sent: 0 })
+                    if error.code() == Some(Code::MemoryLimit)
+                        && engine.0.room.disk_bytes_max > 0
+                        && joins_in_memory(physical.as_ref()) =>
+                {
+                    physical = self.timed(engine.0.spilling.create_physical_plan(plan)).await?;
+                    self.batches(physical.clone(), rows, &engine.0.spilling).await?;
                 }
-                // A reader that is gone needs no lines.
-                let _ = sender.send(Item::Batch(self.lines(plan.as_ref(), explain)?)).await;
-                return Ok(());
+                done => done?,
             }
-        };
-        self.batches(plan, sender).await
+        }
+        if let Some(explain) = explain {
+            // A reader that is gone needs no lines.
+            let _ = sender.send(Item::Batch(self.lines(physical.as_ref(), explain)?)).await;
+        }
+        Ok(())
     }
 
     /// Runs a plan to its end. What the reader takes to take the batches is not on the query's clock.
@@ -347,18 +473,24 @@ impl Run {
         &mut self,
         plan: Arc<dyn ExecutionPlan>,
         sender: Option<&mpsc::Sender<Item>>,
-    ) -> Result<(), QueryError> {
-        let context = self.context()?;
-        let mut batches = execute_stream(plan, context).map_err(|error| self.failed(&error))?;
-        while let Some(batch) = self.timed(async { batches.next().await.transpose() }).await? {
+        session: &SessionState,
+    ) -> Result<(), Stopped> {
+        let context = TaskContext::from(session).with_runtime(self.engine.0.room.for_query());
+        let mut sent = 0;
+        let stopped = |error, sent| Stopped { error, sent };
+        let mut batches =
+            execute_stream(plan, Arc::new(context)).map_err(|error| stopped(self.failed(&error), sent))?;
+        loop {
+            let next = self.timed(async { batches.next().await.transpose() }).await;
+            let Some(batch) = next.map_err(|error| stopped(error, sent))? else { return Ok(()) };
             let Some(sender) = sender.filter(|_| batch.num_rows() > 0) else { continue };
             let batch = output::conform(&batch, &self.schema)
-                .map_err(|error| QueryError::internal(&self.text, error))?;
+                .map_err(|error| stopped(QueryError::internal(&self.text, error), sent))?;
             if sender.send(Item::Batch(batch)).await.is_err() {
                 return Ok(());
             }
+            sent += 1;
         }
-        Ok(())
     }
 
     /// A plan as rows of text.
@@ -371,16 +503,6 @@ impl Run {
         let lines = StringArray::from(text.lines().collect::<Vec<_>>());
         RecordBatch::try_new(self.schema.clone(), vec![Arc::new(lines)])
             .map_err(|error| QueryError::internal(&self.text, error))
-    }
-
-    /// Each query has a memory pool of its own, so that one that needs too much fails alone.
-    fn context(&self) -> Result<Arc<TaskContext>, QueryError> {
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(GreedyMemoryPool::new(self.engine.0.options.memory_bytes_max)))
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
-            .build_arc()
-            .map_err(|error| self.failed(&error))?;
-        Ok(Arc::new(TaskContext::from(&self.engine.0.session).with_runtime(runtime)))
     }
 
     async fn timed<T>(
@@ -430,4 +552,22 @@ pub(crate) fn session() -> SessionState {
     config.options_mut().explain.physical_plan_only = true;
     let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| rule.name() != "FilterPushdown");
     SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(rules.collect()).build()
+}
+
+/// A session whose joins on equality sort both sides, which spills, in place of keeping one in memory. Only for plans of
+/// more than one partition does DataFusion choose them.
+fn spilling(session: SessionState) -> SessionState {
+    let mut config = session.config().clone().with_target_partitions(2).with_repartition_joins(true);
+    config.options_mut().optimizer.prefer_hash_join = false;
+    SessionStateBuilder::new_from_existing(session).with_config(config).build()
+}
+
+/// A session for queries of that much memory.
+fn sized(session: SessionState, options: &Options) -> SessionState {
+    let mut config = session.config().clone();
+    let merging = options.memory_bytes_max / MERGE_SHARE;
+    let execution = &mut config.options_mut().execution;
+    execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(merging);
+    execution.sort_in_place_threshold_bytes = execution.sort_in_place_threshold_bytes.min(merging);
+    SessionStateBuilder::new_from_existing(session).with_config(config).build()
 }

@@ -5,6 +5,7 @@
 mod arrow_stream;
 mod catalog;
 pub mod csv;
+mod direct;
 mod engine;
 mod error;
 mod eval;
@@ -20,6 +21,7 @@ pub mod plan;
 mod predicate;
 mod resolve;
 mod scan;
+mod spill;
 mod stream;
 pub mod tables;
 #[cfg(test)]
@@ -31,7 +33,7 @@ mod views;
 
 pub use arrow_stream::ArrowStream;
 pub use datafusion::arrow;
-pub use engine::{Engine, Prepared, PreparedQuery, StartError};
+pub use engine::{Activity, Engine, Prepared, PreparedQuery, StartError};
 pub use error::QueryError;
 pub use find::{Events, Sought};
 pub use options::Options;

@@ -1,5 +1,6 @@
 //! Every bound of the query engine, in one place.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bounds of an [`Engine`](crate::Engine). The defaults fit a server of one gigabyte.
@@ -7,8 +8,13 @@ use std::time::Duration;
 pub struct Options {
     /// How long a query may compute. What its reader takes to take the rows does not count.
     pub time_max: Duration,
-    /// Bytes that the operators of one query may hold (sorts, groups, joins, past rows). Nothing spills to disk.
+    /// Bytes that the operators of one query may hold in memory (sorts, groups, joins, past rows).
     pub memory_bytes_max: usize,
+    /// Where they put what does not fit: a directory of the engine's own, emptied when it starts. Without one, a query that
+    /// needs more memory fails.
+    pub spill_dir: Option<PathBuf>,
+    /// Bytes that all queries together may have there; zero is as if there were no directory.
+    pub spill_bytes_max: u64,
     /// Rows of an answer that is one JSON document; see [`RowStream::at_most`](crate::RowStream::at_most).
     pub document_rows_max: usize,
     /// Queries that run at once; more wait for their turn, within their time.
@@ -22,6 +28,8 @@ impl Default for Options {
         Self {
             time_max: Duration::from_secs(30),
             memory_bytes_max: 128 << 20,
+            spill_dir: None,
+            spill_bytes_max: 2 << 30,
             document_rows_max: 100_000,
             concurrency_max: 8,
             threads: 2,
@@ -35,6 +43,9 @@ pub(crate) const BATCHES_WAITING_MAX: usize = 2;
 /// Stack of each of the engine's threads: expressions nest to [`grammar::NESTING_MAX`], and a build without
 /// optimisation needs some ten kilobytes for each level.
 pub(crate) const THREAD_STACK_BYTES: usize = 4 << 20;
+
+/// The part of a query's memory that a sort keeps back for merging what it put on disk, as a divisor.
+pub(crate) const MERGE_SHARE: usize = 8;
 
 /// Rows of a batch between operators.
 pub(crate) const BATCH_ROWS: usize = 8_192;

@@ -20,13 +20,20 @@ pub(crate) enum Item {
     Done,
 }
 
+/// Where the batches come from.
+enum Batches {
+    /// A query that runs.
+    Running(mpsc::Receiver<Item>, AbortHandle),
+    /// They are here; none when there is none, or it was given.
+    Whole(Option<RecordBatch>),
+}
+
 /// Rows of a query. Dropping it ends the query.
 pub struct RowStream {
     text: Arc<str>,
     columns: Arc<[OutputColumn]>,
     position: Position,
-    batches: mpsc::Receiver<Item>,
-    running: AbortHandle,
+    batches: Batches,
     rows: usize,
     rows_max: usize,
     /// The end or an error was given.
@@ -50,7 +57,21 @@ impl RowStream {
         batches: mpsc::Receiver<Item>,
         running: AbortHandle,
     ) -> Self {
-        Self { text, columns, position, batches, running, rows: 0, rows_max: usize::MAX, is_over: false }
+        Self::of(text, columns, position, Batches::Running(batches, running))
+    }
+
+    /// Rows that are here already.
+    pub(crate) fn whole(
+        text: Arc<str>,
+        columns: Arc<[OutputColumn]>,
+        position: Position,
+        batch: RecordBatch,
+    ) -> Self {
+        Self::of(text, columns, position, Batches::Whole(Some(batch).filter(|batch| batch.num_rows() > 0)))
+    }
+
+    fn of(text: Arc<str>, columns: Arc<[OutputColumn]>, position: Position, batches: Batches) -> Self {
+        Self { text, columns, position, batches, rows: 0, rows_max: usize::MAX, is_over: false }
     }
 
     /// The columns, in order. Every batch has exactly these, each in the Arrow type of its PQL type.
@@ -80,7 +101,11 @@ impl RowStream {
         if self.is_over {
             return None;
         }
-        let batch = match self.batches.recv().await {
+        let item = match &mut self.batches {
+            Batches::Running(batches, _) => batches.recv().await,
+            Batches::Whole(batch) => Some(batch.take().map_or(Item::Done, Item::Batch)),
+        };
+        let batch = match item {
             Some(Item::Batch(batch)) => batch,
             Some(Item::Done) => {
                 self.is_over = true;
@@ -110,7 +135,9 @@ impl RowStream {
 
     fn end(&mut self) {
         self.is_over = true;
-        self.running.abort();
+        if let Batches::Running(_, running) = &self.batches {
+            running.abort();
+        }
     }
 }
 

@@ -56,5 +56,5 @@ pub(super) fn texts(
         plan.project(outputs)?.build()
     });
     let plan = plan.map_err(|error| vec![planning(&error, span)])?;
-    Ok(Planned { plan, columns, at: catalog.present() })
+    Ok(Planned { plan, columns, at: catalog.present(), direct: None })
 }

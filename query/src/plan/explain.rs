@@ -42,5 +42,5 @@ pub fn explain_next_task(
     let columns = left_out::SCHEMA.columns.iter();
     let columns =
         columns.map(|column| OutputColumn { name: column.name.to_owned(), ty: column.ty }).collect();
-    Ok(Planned { plan, columns, at: moments.at })
+    Ok(Planned { plan, columns, at: moments.at, direct: None })
 }

@@ -2,6 +2,7 @@
 
 mod claim;
 mod describe;
+mod direct;
 mod events;
 mod explain;
 mod from;
@@ -19,6 +20,8 @@ mod test;
 
 pub use claim::{CLAIM_LIMIT_MAX, Claim, LEASE_MS_MAX, LEASE_MS_MIN, claim};
 pub use describe::{describe, show_tables};
+pub use direct::Direct;
+pub(crate) use direct::{KEY, Way};
 pub use events::{EventPredicate, append_condition};
 pub use explain::explain_next_task;
 pub use next_task::next_task;
@@ -117,6 +120,8 @@ pub struct Planned {
     pub columns: Vec<OutputColumn>,
     /// The moment it speaks of.
     pub at: AsOf,
+    /// The same answer without the plan, where a few rows give it.
+    pub direct: Option<Box<Direct>>,
 }
 
 /// A column of an answer.

@@ -91,7 +91,7 @@ fn plan(
         })
         .and_then(LogicalPlanBuilder::build);
     let plan = built.map_err(|error| errors.push(planning(&error, Span::default()))).ok()?;
-    Some(Planned { plan, columns: columns.collect(), at: moments.at })
+    Some(Planned { plan, columns: columns.collect(), at: moments.at, direct: None })
 }
 
 /// The rows of next_task with the order they are offered in: class, score descending, created_at, id.

@@ -14,10 +14,10 @@ use grammar::ast::OrderItem;
 
 /// One key of an order.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) expr: Expr,
-    pub(super) descending: bool,
-    pub(super) nulls_first: bool,
+pub(crate) struct Key {
+    pub(crate) expr: Expr,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
 }
 
 /// A key of an order that travels in a column of a sub-select.
@@ -48,6 +48,11 @@ impl Key {
             Type::Json | Type::Set => Expr::apply(Op::OrderKey, vec![self.expr.clone()], Type::Text, span),
             _ => self.expr.clone(),
         }
+    }
+
+    /// The same over values as the row evaluator gives them, which it can compare.
+    pub(super) fn of_values(&self) -> Self {
+        Self { expr: self.sortable(), ..*self }
     }
 
     /// The key for a sort node.

@@ -3,7 +3,7 @@
 use super::group::Grouping;
 use super::moment::Moments;
 use super::order::{CarriedKey, Key};
-use super::{Catalog, OutputColumn, Planned, limit, planning};
+use super::{Catalog, Direct, OutputColumn, Planned, limit, planning};
 use crate::functions::Op;
 use crate::lower;
 use crate::params::{Binding, Params};
@@ -35,7 +35,8 @@ pub fn select(select: &Select, catalog: &dyn Catalog, params: &Params) -> Result
     errors.extend(binding.unused(select.span));
     match relation {
         Some(relation) if errors.is_empty() => {
-            Ok(Planned { plan: relation.plan, columns: relation.columns, at: moments.shown })
+            let Relation { plan, columns, direct, .. } = relation;
+            Ok(Planned { plan, columns, at: moments.shown, direct })
         }
         _ => Err(told_once(errors)),
     }
@@ -66,6 +67,8 @@ pub(super) struct Relation {
     pub(super) columns: Vec<OutputColumn>,
     /// The order of its rows, for a select around it.
     pub(super) order: Vec<CarriedKey>,
+    /// Its direct form, if it is the outermost select and has one.
+    pub(super) direct: Option<Box<Direct>>,
 }
 
 /// What a statement's selects share.
@@ -234,7 +237,12 @@ impl<'a> Planner<'a> {
             }
         }
         let parts = Parts { filter, grouping, having, items, keys, distinct: select.distinct, limit, offset };
+        let is_outermost = ordering == Ordering::Outermost && outer.is_none();
+        let is_of_rows = parts.grouping.is_none() && parts.having.is_none() && !parts.distinct;
+        let direct =
+            if is_outermost && is_of_rows { self.direct(select, &parts).map(Box::new) } else { None };
         let built = self.build(parts, &scope, outer, below, ordering, is_cut);
+        let built = built.map(|relation| Relation { direct, ..relation });
         built.map_err(|error| errors.push(planning(&error, select.span))).ok()
     }
 
@@ -292,7 +300,7 @@ impl<'a> Planner<'a> {
             } else {
                 Vec::new()
             };
-            return Ok(Relation { plan: plan.build()?, columns, order });
+            return Ok(Relation { plan: plan.build()?, columns, order, direct: None });
         }
         plan = sort(plan, &parts.keys, &names)?;
         let (hidden, order) = match ordering {
@@ -300,7 +308,7 @@ impl<'a> Planner<'a> {
             Ordering::Outermost | Ordering::Membership => (Vec::new(), Vec::new()),
         };
         let plan = plan.project(outputs.into_iter().chain(hidden))?.build()?;
-        Ok(Relation { plan, columns, order })
+        Ok(Relation { plan, columns, order, direct: None })
     }
 
     fn resolver<'r>(&'r self, scope: &'r Scope, errors: &'r mut Vec<Error>) -> Resolver<'r> {
@@ -361,15 +369,15 @@ struct Item {
 }
 
 /// A select whose names are resolved.
-struct Parts {
-    filter: Option<Expr>,
+pub(super) struct Parts {
+    pub(super) filter: Option<Expr>,
     grouping: Option<Grouping>,
     having: Option<Expr>,
-    items: Vec<(String, Expr)>,
-    keys: Vec<Key>,
+    pub(super) items: Vec<(String, Expr)>,
+    pub(super) keys: Vec<Key>,
     distinct: bool,
-    limit: Option<usize>,
-    offset: usize,
+    pub(super) limit: Option<usize>,
+    pub(super) offset: usize,
 }
 
 /// The names of a select's columns, each given once.

@@ -3,6 +3,7 @@
 mod as_of;
 mod counts;
 mod depths;
+mod direct;
 mod events;
 mod fixture;
 mod history;

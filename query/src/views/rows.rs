@@ -2,8 +2,9 @@
 
 use super::chunked::{Chunk, Chunked};
 use super::depths::Depths;
-use super::derived::Derived;
-use crate::tables::{self, RowFields, TableSchema};
+use super::derived::{self, Derived};
+use crate::tables::{self, Fields, RowFields, TableSchema};
+use crate::value::Value;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
@@ -27,6 +28,14 @@ impl Entry {
     pub(crate) fn fields(&self, depth: u32, now: Timestamp) -> Option<RowFields<'_>> {
         RowFields::of(&self.version.row, &self.graph, depth, now)
     }
+
+    /// Hash of the text in a column; none if there is none. No text changes with time.
+    fn hash(&self, column: usize) -> Option<u64> {
+        match self.fields(0, Timestamp(0))?.field(column) {
+            Value::Text(text) => Some(derived::hash(&text)),
+            _ => None,
+        }
+    }
 }
 
 /// All rows of a table, by key.
@@ -38,6 +47,25 @@ pub(crate) type RowChunk = Chunk<Text, Entry, Derived>;
 impl Rows {
     pub(crate) fn row(&self, key: &str) -> Option<(&Text, &Entry)> {
         self.get(|other| (**other).cmp(key))
+    }
+
+    /// Rows whose text in that column (of so many) may be `text`, in order of key: all that are, and seldom others. The first
+    /// to ask pays for what changed since the last one did; writers pay nothing.
+    pub(crate) fn having<'r>(
+        &'r self,
+        column: usize,
+        columns: usize,
+        text: &str,
+    ) -> impl Iterator<Item = (&'r Text, &'r Entry)> {
+        let sought = derived::hash(text);
+        self.chunks().iter().flat_map(move |chunk| {
+            let hashes = move || chunk.entries().iter().map(|(_, entry)| entry.hash(column)).collect();
+            let places = chunk.derived().places(column, columns, sought, hashes);
+            places.map(|place| {
+                let (key, entry) = &chunk.entries()[place];
+                (key, entry)
+            })
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the black-box suites in `tests/` share: a real server process, its clients, an independent model of
-//! the work, and seeded randomness. Nothing here links the product: a suite sees what a client sees.
+//! the work, a second evaluator of PQL, and seeded randomness. Nothing here links the product (`pql` alone has the
+//! parser of it): a suite sees what a client sees.
 
 pub mod beads;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod fixture;
 pub mod git;
 pub mod history;
 pub mod model;
+pub mod pql;
 pub mod prometheus;
 pub mod schema;
 pub mod seed;

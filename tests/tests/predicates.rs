@@ -1,35 +1,9 @@
 //! One language in every place that takes a row predicate: the same text means the same in WHERE, in a
 //! subscription, in an append's condition; and in WHERE over next_task, in `SELECT next_task`, in a claim.
 
+use agentpm_tests::fixture::odd_events;
 use agentpm_tests::{Client, Server, Socket};
-use serde_json::{Value, json};
-
-/// What there is to ask about: every kind of JSON where a path may lead, and none.
-fn events() -> Vec<Value> {
-    let data = [
-        json!({ "n": 1, "word": "a", "list": ["x", "y"], "deep": { "odd key": [1, { "z": true }] } }),
-        json!({ "n": 2.5, "word": "B", "list": [] }),
-        json!({ "n": "3", "word": null, "list": ["y", 7] }),
-        json!({ "n": null, "word": "ümlaut ∈ set", "list": "x" }),
-        json!({ "n": -9_007_199_254_740_993_i64, "word": "", "list": ["x"] }),
-        json!({ "n": true, "word": "100%_\\", "list": { "x": 1 } }),
-        json!([1, 2, 3]),
-        json!("only text"),
-        json!(17),
-        json!(null),
-        json!({}),
-        json!({ "n": 1e300, "word": ["a"], "list": ["X", "x", "x"] }),
-    ];
-    let event = |(index, data): (usize, Value)| {
-        let tags = match index % 3 {
-            0 => json!(["hall:1", "even"]),
-            1 => json!(["hall:2"]),
-            _ => json!([]),
-        };
-        json!({ "type": if index % 4 == 0 { "Odd" } else { "Plain" }, "data": data, "tags": tags })
-    };
-    data.into_iter().enumerate().map(event).collect()
-}
+use serde_json::json;
 
 const OVER_EVENTS: &[&str] = &[
     "true",
@@ -127,7 +101,7 @@ async fn over_events() {
     let request = client
         .request("POST", "/streams/predicates/events")
         .header("agentpm-agent", "teller")
-        .json(&json!({ "expected_revision": "no_stream", "events": events() }));
+        .json(&json!({ "expected_revision": "no_stream", "events": odd_events() }));
     let last = client.send(request).await.data()["last_position"].as_u64().unwrap();
     let mut socket = Socket::connect(&server.url(), None).await;
     let mut all = 0;

@@ -11,7 +11,7 @@ use crate::resolve::{Resolver, Scope, SelectAliases};
 use crate::typed::{Column, Expr};
 use crate::types::Type;
 use datafusion::common::Result as Built;
-use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Sort};
 use grammar::ast::{self, Cte, ExprKind, Select, SelectItem};
 use grammar::{Code, Error, Span};
 use rustc_hash::FxHashSet;
@@ -280,7 +280,11 @@ impl<'a> Planner<'a> {
                 if !is_sorted || keys.is_empty() {
                     return if is_cut { plan.limit(parts.offset, parts.limit) } else { Ok(plan) };
                 }
-                let plan = plan.sort(keys.iter().map(|key| key.lower(names)))?;
+                // The builder's own `sort` looks for keys among the expressions of the node below, and takes the
+                // condition of a filter for a column of it.
+                let expr = keys.iter().map(|key| key.lower(names)).collect();
+                let sorted = Sort { expr, input: Arc::new(plan.build()?), fetch: None };
+                let plan = LogicalPlanBuilder::from(LogicalPlan::Sort(sorted));
                 if is_cut { plan.limit(parts.offset, parts.limit) } else { Ok(plan) }
             };
         if parts.distinct {

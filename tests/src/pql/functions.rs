@@ -31,7 +31,7 @@ pub(super) fn aggregate_type(name: &str, arg: Option<Type>) -> Result<Type, Stop
         ("avg", Type::Duration) => Type::Duration,
         ("min" | "max", Type::Set) => return mismatch(),
         ("min" | "max" | "first" | "last" | "any", _) => kind,
-        ("collect", Type::Text | Type::Set | Type::Json) => Type::Set,
+        ("collect", Type::Text | Type::Set | Type::Json | Type::Null) => Type::Set,
         _ => return mismatch(),
     })
 }

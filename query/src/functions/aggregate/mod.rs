@@ -12,9 +12,10 @@ use crate::lower::Builder;
 use crate::typed::AggregateCall;
 use crate::types::Type;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, min_max};
-use datafusion::logical_expr::{AggregateUDF, Expr, expr::AggregateFunction, lit};
+use datafusion::logical_expr::{AggregateUDF, Expr, cast, expr::AggregateFunction, lit};
 use fold::Fold;
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +61,11 @@ pub(crate) fn lower(call: &AggregateCall, args: Vec<Expr>, result: Type) -> Expr
     let is_plain = !matches!(input, Type::Json | Type::Set | Type::Null);
     match call.function {
         Aggregate::Count if args.is_empty() => of(count_udaf(), vec![lit(1_i64)], false),
+        // DataFusion counts the one group of nulls that it makes of DISTINCT over a column without a type.
+        Aggregate::Count if input == Type::Null => {
+            let typed = args.into_iter().map(|arg| cast(arg, DataType::Boolean)).collect();
+            of(count_udaf(), typed, false)
+        }
         Aggregate::Count => of(count_udaf(), args, call.distinct),
         // Twice the same value changes neither.
         Aggregate::Min | Aggregate::Any if is_plain => of(min_max::min_udaf(), args, false),

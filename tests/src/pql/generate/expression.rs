@@ -74,7 +74,10 @@ impl Generator {
     }
 
     fn set_constant(&mut self) -> String {
-        let members = self.seed.some(MEMBERS, 3);
+        let members = match self.percent(50) {
+            true => self.seed.some(MEMBERS, 3),
+            false => self.seed.pick(MEMBERS).into_iter().copied().collect(),
+        };
         let written = match self.percent(80) {
             true => format!("{{{}}}", members.join(", ")),
             false => {

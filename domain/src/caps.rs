@@ -37,6 +37,14 @@ impl TextSet {
     }
 }
 
+/// Members that are sorted by byte and without repetition already, as those of another set are.
+impl From<Arc<[Text]>> for TextSet {
+    fn from(members: Arc<[Text]>) -> Self {
+        debug_assert!(members.is_sorted_by(|a, b| a < b), "members of a set");
+        Self(members)
+    }
+}
+
 impl Default for TextSet {
     fn default() -> Self {
         EMPTY.clone()

@@ -36,5 +36,5 @@ pub use decide::{
 };
 pub use depth::DEPTH_MAX;
 pub use rejection::{Holder, PredicateFault, Problem, Rejection};
-pub use score::{order_key, score};
+pub use score::{order_key, score, score_of};
 pub use state::Work;

@@ -8,8 +8,14 @@ const HOUR_MS: f64 = 3_600_000.0;
 /// `priority + 0.1·age_hours + 0.5·dependency_depth` at `now`: what a person sees. `depth` is the latter.
 #[must_use]
 pub fn score(task: &Task, depth: u32, now: Timestamp) -> f64 {
-    let age_hours = (now.0 - task.created_at.0) as f64 / 1_000.0 / HOUR_MS;
-    f64::from(task.priority) + 0.1 * age_hours + 0.5 * f64::from(depth)
+    score_of(task.priority, task.created_at, depth, now)
+}
+
+/// [`score`] of a task of which no more is known.
+#[must_use]
+pub fn score_of(priority: i8, created_at: Timestamp, depth: u32, now: Timestamp) -> f64 {
+    let age_hours = (now.0 - created_at.0) as f64 / 1_000.0 / HOUR_MS;
+    f64::from(priority) + 0.1 * age_hours + 0.5 * f64::from(depth)
 }
 
 /// The score in integers, less the part that grows alike for all tasks: `score·36,000,000` without the

@@ -7,12 +7,10 @@ use crate::scan::storage;
 use crate::scan::{EventsTable, HistoryTable, LeftOutTable, NextTaskTable, RowsTable, World};
 use crate::tables::{self, TableSchema, kept};
 use datafusion::catalog::TableProvider;
-use domain::TextSet;
-use domain::rows::{Agent, Role, Row, Table};
 use grammar::ast::Moment;
 use grammar::{Code, Error, Span};
 use std::sync::Arc;
-use store::ReadError;
+use store::Text;
 
 impl Catalog for World {
     fn schema(&self, table: &str) -> Option<&'static TableSchema> {
@@ -66,8 +64,7 @@ impl Catalog for World {
     }
 
     fn next_task(&self, agent: Option<&str>, at: AsOf) -> Result<Arc<dyn TableProvider>, Error> {
-        let agent = agent.map(|id| agent_at(self, id, at)).transpose()?;
-        Ok(Arc::new(NextTaskTable::new(self.clone(), agent, at)))
+        Ok(Arc::new(NextTaskTable::new(self.clone(), agent.map(Text::from), at)))
     }
 
     fn left_out(
@@ -76,48 +73,6 @@ impl Catalog for World {
         filter: Option<RowPredicate>,
         at: AsOf,
     ) -> Result<Arc<dyn TableProvider>, Error> {
-        let agent = agent.map(|id| agent_at(self, id, at)).transpose()?;
-        Ok(Arc::new(LeftOutTable::new(self.clone(), agent, filter, at)))
+        Ok(Arc::new(LeftOutTable::new(self.clone(), agent.map(Text::from), filter, at)))
     }
-}
-
-/// The agent as it was registered at that moment. One that was not has no capabilities, here as for a claim:
-/// an agent's name is what it says.
-fn agent_at(world: &World, id: &str, at: AsOf) -> Result<Arc<Agent>, Error> {
-    let row = if at.is_head {
-        world.current.rows(Table::Agents).row(id).map(|(_, entry)| entry.version.row.clone())
-    } else {
-        agent_before(world, id, at).map_err(|error| {
-            Error::new(Code::NotAllowed, Span::default(), format!("the agents cannot be read: {error}"))
-        })?
-    };
-    Ok(match row {
-        Some(Row::Agent(agent)) => agent,
-        _ => Arc::new(Agent {
-            id: id.into(),
-            name: id.into(),
-            role: Role::Executor,
-            caps: TextSet::default(),
-            metadata: "{}".into(),
-            created_at: at.time,
-            last_seen_at: at.time,
-        }),
-    })
-}
-
-/// The row that was alive at a past moment: the current one if it is that old, else the one that ended
-/// first after it.
-fn agent_before(world: &World, id: &str, at: AsOf) -> Result<Option<Row>, ReadError> {
-    if let Some((_, entry)) = world.current.rows(Table::Agents).row(id)
-        && entry.version.from.position <= at.position
-    {
-        return Ok(Some(entry.version.row.clone()));
-    }
-    for closed in world.reader.history(Table::Agents.id(), at.position) {
-        let closed = closed?;
-        if &*closed.key == id {
-            return Ok((closed.version.from.position <= at.position).then_some(closed.version.row));
-        }
-    }
-    Ok(None)
 }

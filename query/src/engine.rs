@@ -4,8 +4,9 @@ use crate::error::{QueryError, runtime_error};
 use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, MERGE_SHARE, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
+use crate::past::Past;
 use crate::plan::{self, Claim, Direct, EventPredicate, OutputColumn, Planned, Subscription};
-use crate::scan::{PastCache, StorageNow, World};
+use crate::scan::{StorageNow, World};
 use crate::spill::Room;
 use crate::stream::{Item, RowStream};
 use crate::types::Type;
@@ -55,7 +56,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     store: Store<Work>,
     views: Arc<Views>,
-    past: Arc<PastCache>,
+    past: Arc<Past>,
     storage: StorageNow,
     session: SessionState,
     /// The same, but that every join is one that can spill.
@@ -239,7 +240,7 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             store,
             views,
-            past: Arc::default(),
+            past: Arc::new(Past::new(options.past_bytes_max)),
             storage,
             session: sized(session(), &options),
             spilling: sized(spilling(session()), &options),

@@ -17,6 +17,7 @@ mod moment;
 mod options;
 mod output;
 mod params;
+mod past;
 pub mod plan;
 mod predicate;
 mod resolve;

@@ -15,6 +15,9 @@ pub struct Options {
     pub spill_dir: Option<PathBuf>,
     /// Bytes that all queries together may have there; zero is as if there were no directory.
     pub spill_bytes_max: u64,
+    /// Bytes that the past of all tables may take in memory: past it, columns that were not asked for the longest
+    /// are dropped, and read from the store again when somebody asks.
+    pub past_bytes_max: usize,
     /// Rows of an answer that is one JSON document; see [`RowStream::at_most`](crate::RowStream::at_most).
     pub document_rows_max: usize,
     /// Queries that run at once; more wait for their turn, within their time.
@@ -30,6 +33,7 @@ impl Default for Options {
             memory_bytes_max: 128 << 20,
             spill_dir: None,
             spill_bytes_max: 2 << 30,
+            past_bytes_max: 1 << 30,
             document_rows_max: 100_000,
             concurrency_max: 8,
             threads: 2,

@@ -1,7 +1,8 @@
 //! How deep work was stacked on tasks at the beginning of each of their versions: who waits for whom and who is
 //! unfinished, gone through once along the log, with a look at each version on the way.
 
-use super::{ROWS_PER_TURN, World, past};
+use super::closed::closed;
+use super::{ROWS_PER_TURN, World};
 use crate::views::{blocks, unfinished};
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -37,7 +38,7 @@ impl PastDepths {
     ) -> Result<Self> {
         let mut story = Story::default();
         // What is read is let go at once: a few numbers remain.
-        past::closed(world, Table::Relationships, Position::ZERO, reservation, |closed| {
+        closed(world, Table::Relationships, Position::ZERO, reservation, |closed| {
             story.relationship(&closed.version.row, closed.version.from.position, Some(closed.to_position));
             false
         })
@@ -45,7 +46,7 @@ impl PastDepths {
         for (_, entry) in world.current.rows(Table::Relationships).iter() {
             story.relationship(&entry.version.row, entry.version.from.position, None);
         }
-        past::closed(world, Table::Tasks, Position::ZERO, reservation, |closed| {
+        closed(world, Table::Tasks, Position::ZERO, reservation, |closed| {
             story.task(&closed.key, &closed.version.row, closed.version.from.position, &wanted);
             false
         })

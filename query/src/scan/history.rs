@@ -1,8 +1,11 @@
 //! HISTORY: every version a row of a table ever had.
 
+use super::closed::closed;
 use super::deep::PastDepths;
 use super::exec::{ScanExec, Source};
-use super::{World, past, read_error, rows};
+use super::{World, read_error, rows};
+use crate::past::{self, Past};
+use crate::plan::AsOf;
 use crate::tables::{self, Fields, HISTORY_COLUMNS, RowFields, TableSchema, tasks};
 use crate::value::Value;
 use crate::views::Entry;
@@ -27,11 +30,15 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use store::{Position, Stamp, Text, Timestamp};
 
 /// Versions that go into one batch.
 const BATCH_ROWS: usize = 2_048;
+
+/// Versions that are looked up one by one, by the keys of their rows; to find more, all are gone through.
+const LOOK_UPS_MAX: usize = 256;
 
 /// Every version up to the statement's head.
 #[derive(Debug)]
@@ -150,20 +157,60 @@ impl Source for HistorySource {
         let scan = self.clone();
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
-            let graphs = Graphs::load(&scan, &mut reservation).await?;
-            let depths = scan.depths(&mut reservation).await?;
-            let batches = Batches::new(scan, graphs, depths);
-            Ok::<_, DataFusionError>(stream::iter(batches).inspect(move |_| _ = &reservation))
+            let batches = match scan.looked_up(&mut reservation).await? {
+                Some(versions) => stream::iter([scan.batch(&versions)]).boxed(),
+                None => {
+                    let graphs = Graphs::load(&scan, &mut reservation).await?;
+                    let depths = scan.depths(&mut reservation).await?;
+                    stream::iter(Batches::new(scan, graphs, depths)).boxed()
+                }
+            };
+            Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &reservation))
         };
         stream::once(batches).try_flatten().boxed()
     }
 }
 
 impl HistorySource {
+    /// The versions of the rows whose keys are asked for, if they are few enough to be looked up one by one.
+    async fn looked_up(&self, reservation: &mut MemoryReservation) -> Result<Option<Vec<Lived>>> {
+        let Some(keys) = &self.keys else { return Ok(None) };
+        let mut lives = Vec::new();
+        for key in keys {
+            let of_key = Past::lives(&self.world, self.table, key).await?;
+            lives.extend(of_key.into_iter().map(|life| (key, life)));
+            if lives.len() > LOOK_UPS_MAX {
+                return Ok(None);
+            }
+        }
+        let mut versions = Vec::with_capacity(lives.len());
+        for (key, life) in lives {
+            let found = past::version(&self.world, self.table, key, life).map_err(read_error)?;
+            let Some((mut entry, to)) = found else { continue };
+            if self.needs(&tasks::COUNTS) {
+                let beside = Past::row(&self.world, Table::TaskGraph, key, life.from).await?;
+                entry.graph = beside.as_ref().map_or_else(TaskGraph::default, rows::graph_of);
+            }
+            let mut depth = 0;
+            if self.needs(&tasks::DEEP) {
+                let at = AsOf { position: life.from, time: entry.version.from.time, is_head: false };
+                let columns = [tasks::place::DEPENDENCY_DEPTH];
+                let then = Past::at(&self.world, Table::Tasks, at, columns, reservation).await?;
+                depth = then.slot(key).map_or(0, |slot| then.depth(slot));
+            }
+            versions.push(Lived { entry, depth, to });
+        }
+        Ok(Some(versions))
+    }
+
+    /// Whether it is about tasks, and one of these columns is wanted.
+    fn needs(&self, columns: &RangeInclusive<usize>) -> bool {
+        self.table == Table::Tasks && self.columns.iter().any(|column| columns.contains(column))
+    }
+
     /// Those of the tasks in question; nothing when no column needs them.
     async fn depths(&self, reservation: &mut MemoryReservation) -> Result<PastDepths> {
-        let needed = self.columns.iter().any(|column| tasks::DEEP.contains(column));
-        if self.table != Table::Tasks || !needed {
+        if !self.needs(&tasks::DEEP) {
             return Ok(PastDepths::default());
         }
         PastDepths::load(&self.world, |key| self.wants(key), reservation).await
@@ -171,6 +218,28 @@ impl HistorySource {
 
     fn wants(&self, key: &str) -> bool {
         self.keys.as_ref().is_none_or(|keys| keys.contains(key))
+    }
+
+    fn batch(&self, versions: &[Lived]) -> Result<RecordBatch> {
+        let own = self.schema.columns.len();
+        let fields: Vec<HistoryFields<'_>> = versions
+            .iter()
+            .filter_map(|lived| {
+                let from = &*lived.entry.version.from;
+                Some(HistoryFields {
+                    row: lived.entry.fields(lived.depth, from.time)?,
+                    own,
+                    from,
+                    to: lived.to,
+                })
+            })
+            .collect();
+        let arrays = self.columns.iter().map(|&column| {
+            let defined = self.schema.columns.get(column).unwrap_or_else(|| &HISTORY_COLUMNS[column - own]);
+            tables::array(defined.ty, column, &fields)
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(fields.len()));
+        Ok(RecordBatch::try_new_with_options(self.arrow.clone(), arrays.collect(), &options)?)
     }
 }
 
@@ -184,11 +253,10 @@ impl Graphs {
     /// Those of the tasks in question; nothing when no column needs them.
     async fn load(scan: &HistorySource, reservation: &mut MemoryReservation) -> Result<Self> {
         let mut graphs = Self::default();
-        let computed = scan.columns.iter().any(|column| tasks::COUNTS.contains(column));
-        if scan.table != Table::Tasks || !computed {
+        if !scan.needs(&tasks::COUNTS) {
             return Ok(graphs);
         }
-        past::closed(&scan.world, Table::TaskGraph, Position::ZERO, reservation, |closed| {
+        closed(&scan.world, Table::TaskGraph, Position::ZERO, reservation, |closed| {
             let wanted = scan.wants(&closed.key);
             if wanted {
                 graphs.add(closed.key, Entry::new(closed.version), Some(closed.to_position));
@@ -205,7 +273,7 @@ impl Graphs {
     }
 
     fn add(&mut self, key: Text, entry: Entry, to: Option<Position>) {
-        let version = (entry.version.from.position, to, past::graph_of(&entry));
+        let version = (entry.version.from.position, to, rows::graph_of(&entry));
         self.versions.entry(key).or_default().push(version);
     }
 
@@ -276,29 +344,6 @@ impl Batches {
         }
         Ok(())
     }
-
-    fn batch(&self, versions: &[Lived]) -> Result<RecordBatch> {
-        let own = self.scan.schema.columns.len();
-        let fields: Vec<HistoryFields<'_>> = versions
-            .iter()
-            .filter_map(|lived| {
-                let from = &*lived.entry.version.from;
-                Some(HistoryFields {
-                    row: lived.entry.fields(lived.depth, from.time)?,
-                    own,
-                    from,
-                    to: lived.to,
-                })
-            })
-            .collect();
-        let arrays = self.scan.columns.iter().map(|&column| {
-            let defined =
-                self.scan.schema.columns.get(column).unwrap_or_else(|| &HISTORY_COLUMNS[column - own]);
-            tables::array(defined.ty, column, &fields)
-        });
-        let options = RecordBatchOptions::new().with_row_count(Some(fields.len()));
-        Ok(RecordBatch::try_new_with_options(self.scan.arrow.clone(), arrays.collect(), &options)?)
-    }
 }
 
 impl Iterator for Batches {
@@ -317,7 +362,7 @@ impl Iterator for Batches {
         }
         let count = self.waiting.len().min(BATCH_ROWS);
         let versions: Vec<Lived> = self.waiting.drain(..count).collect();
-        Some(self.batch(&versions))
+        Some(self.scan.batch(&versions))
     }
 }
 

@@ -1,13 +1,14 @@
 //! EXPLAIN next_task: the tasks that wait for somebody and are not offered, with the reasons.
 
 use super::exec::{ScanExec, Source};
-use super::{ROWS_PER_TURN, World, past};
+use super::{ROWS_PER_TURN, World, asking};
 use crate::json::write_time;
+use crate::past::{BLOCKED_BY_RULE, HELD, Past, Slot};
 use crate::plan::AsOf;
 use crate::predicate::RowPredicate;
 use crate::tables::left_out::{LeftOut, SCHEMA};
-use crate::tables::{self, TaskFields};
-use crate::views::{Depths, Entry, Rows};
+use crate::tables::{self, TaskFields, relationships, tasks};
+use crate::views::{blocks, unfinished};
 use async_trait::async_trait;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -17,7 +18,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReser
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use domain::offer;
-use domain::rows::{Agent, RelationshipType, Row, Table, Task, TaskStatus};
+use domain::rows::{Agent, RelationshipType, Row, Table, Task, TaskGraph, TaskStatus};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
@@ -31,18 +32,13 @@ const BLOCKERS_NAMED_MAX: usize = 5;
 #[derive(Debug, Clone)]
 pub(crate) struct LeftOutTable {
     world: World,
-    agent: Option<Arc<Agent>>,
+    agent: Option<Text>,
     filter: Option<RowPredicate>,
     at: AsOf,
 }
 
 impl LeftOutTable {
-    pub(crate) fn new(
-        world: World,
-        agent: Option<Arc<Agent>>,
-        filter: Option<RowPredicate>,
-        at: AsOf,
-    ) -> Self {
+    pub(crate) fn new(world: World, agent: Option<Text>, filter: Option<RowPredicate>, at: AsOf) -> Self {
         Self { world, agent, filter, at }
     }
 }
@@ -66,7 +62,11 @@ impl TableProvider for LeftOutTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let columns = projection.cloned().unwrap_or_else(|| (0..SCHEMA.columns.len()).collect());
         let arrow = Arc::new(SCHEMA.arrow(false).project(&columns)?);
-        let source = LeftOutSource { table: self.clone(), columns, arrow };
+        let agent = match &self.agent {
+            Some(id) => Some(asking::agent(&self.world, id, self.at).await?),
+            None => None,
+        };
+        let source = LeftOutSource { table: self.clone(), agent, columns, arrow };
         Ok(Arc::new(ScanExec::new(Arc::new(source), limit)))
     }
 }
@@ -74,6 +74,7 @@ impl TableProvider for LeftOutTable {
 #[derive(Debug, Clone)]
 struct LeftOutSource {
     table: LeftOutTable,
+    agent: Option<Arc<Agent>>,
     columns: Vec<usize>,
     arrow: SchemaRef,
 }
@@ -95,42 +96,72 @@ impl Source for LeftOutSource {
         let scan = self.clone();
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
-            let tasks = scan.rows(Table::Tasks, &mut reservation).await?;
-            let relationships = scan.rows(Table::Relationships, &mut reservation).await?;
-            let blockers = Blockers::of(&relationships, &tasks);
-            // Only WHERE may look at them.
-            let depths = match scan.table.filter {
-                Some(_) => scan.depths(&mut reservation).await?,
-                None => Arc::default(),
+            let batches = match scan.table.at.is_head {
+                true => scan.now(),
+                false => scan.then(&mut reservation).await?,
             };
-            let batches = (0..tasks.chunks().len()).map(move |chunk| {
-                let entries = tasks.chunks()[chunk].entries().iter();
-                let left_out: Vec<LeftOut> = entries
-                    .filter_map(|(id, entry)| scan.table.explain(entry, &blockers, depths.get(id)))
-                    .collect();
-                scan.batch(&left_out)
-            });
-            Ok::<_, DataFusionError>(stream::iter(batches).inspect(move |_| _ = &reservation))
+            Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &reservation))
         };
         stream::once(batches).try_flatten().boxed()
     }
 }
 
 impl LeftOutSource {
-    async fn rows(&self, table: Table, reservation: &mut MemoryReservation) -> Result<Arc<Rows>> {
-        let LeftOutTable { world, at, .. } = &self.table;
-        if at.is_head {
-            return Ok(world.current.rows(table).clone());
-        }
-        past::rows_at(world, table, at.position, reservation).await
+    /// What is left out at the statement's head.
+    fn now(self) -> BoxStream<'static, Result<RecordBatch>> {
+        let current = &self.table.world.current;
+        let tasks = current.rows(Table::Tasks).clone();
+        let edges = current.rows(Table::Relationships).iter();
+        let edges = edges.filter_map(|(_, entry)| blocks(&entry.version.row));
+        let is_unfinished =
+            |id: &str| tasks.row(id).is_some_and(|(_, entry)| unfinished(&entry.version.row).is_some());
+        let blockers = Blockers::of(edges.map(|edge| (&edge.from_task_id, &edge.to_task_id)), is_unfinished);
+        // Only WHERE may look at them.
+        let depths = self.table.filter.as_ref().map(|_| current.depths());
+        let batches = (0..tasks.chunks().len()).map(move |chunk| {
+            let left_out = tasks.chunks()[chunk].entries().iter().filter_map(|(id, entry)| {
+                let Row::Task(task) = &entry.version.row else { return None };
+                let depth = depths.as_ref().map_or(0, |depths| depths.get(id));
+                self.explain(task, &entry.graph, &blockers, depth)
+            });
+            self.batch(&left_out.collect::<Vec<_>>())
+        });
+        stream::iter(batches).boxed()
     }
 
-    async fn depths(&self, reservation: &mut MemoryReservation) -> Result<Arc<Depths>> {
+    /// What was left out at a past moment.
+    async fn then(
+        self,
+        reservation: &mut MemoryReservation,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let LeftOutTable { world, at, .. } = &self.table;
-        if at.is_head {
-            return Ok(world.current.depths());
-        }
-        past::depths_at(world, at.position, reservation).await
+        let every = (0..tasks::SCHEMA.columns.len()).chain([BLOCKED_BY_RULE, HELD]);
+        let tasks = Past::at(world, Table::Tasks, *at, every, reservation).await?;
+        let columns = [relationships::FROM, relationships::TO, relationships::TYPE];
+        let edges = Past::at(world, Table::Relationships, *at, columns, reservation).await?;
+        let blockers = {
+            let text = |column, edge| edges.column(column).and_then(|texts| texts.text(edge));
+            let blocks = |edge: &Slot| {
+                text(relationships::TYPE, *edge)
+                    .is_some_and(|kind| **kind == *RelationshipType::Blocks.as_str())
+            };
+            let ends = edges
+                .rows()
+                .filter(blocks)
+                .filter_map(|edge| Some((text(relationships::FROM, edge)?, text(relationships::TO, edge)?)));
+            Blockers::of(ends, |id| tasks.slot(id).is_some_and(|slot| tasks.task(slot).is_unfinished()))
+        };
+        let slots: Vec<Slot> = tasks.rows().collect();
+        reservation.try_grow(slots.capacity() * size_of::<Slot>())?;
+        let batches = (0..slots.len()).step_by(ROWS_PER_TURN).map(move |first| {
+            let some = &slots[first..slots.len().min(first + ROWS_PER_TURN)];
+            let left_out = some.iter().filter_map(|slot| {
+                let (task, graph) = (tasks.task(*slot), tasks.graph(*slot));
+                self.explain(&task, &graph, &blockers, tasks.depth(*slot))
+            });
+            self.batch(&left_out.collect::<Vec<_>>())
+        });
+        Ok(stream::iter(batches).boxed())
     }
 
     fn batch(&self, rows: &[LeftOut]) -> Result<RecordBatch> {
@@ -149,19 +180,14 @@ impl LeftOutSource {
 struct Blockers(FxHashMap<Text, Vec<Text>>);
 
 impl Blockers {
-    fn of(relationships: &Rows, tasks: &Rows) -> Self {
+    /// Of these (blocker, blocked).
+    fn of<'a>(
+        edges: impl Iterator<Item = (&'a Text, &'a Text)>,
+        is_unfinished: impl Fn(&str) -> bool,
+    ) -> Self {
         let mut blockers: FxHashMap<Text, Vec<Text>> = FxHashMap::default();
-        let is_unfinished = |id: &str| match tasks.row(id) {
-            Some((_, entry)) => matches!(&entry.version.row, Row::Task(task) if task.is_unfinished()),
-            None => false,
-        };
-        for (_, entry) in relationships.iter() {
-            if let Row::Relationship(edge) = &entry.version.row
-                && edge.kind == RelationshipType::Blocks
-                && is_unfinished(&edge.from_task_id)
-            {
-                blockers.entry(edge.to_task_id.clone()).or_default().push(edge.from_task_id.clone());
-            }
+        for (from, to) in edges.filter(|(from, _)| is_unfinished(from)) {
+            blockers.entry(to.clone()).or_default().push(from.clone());
         }
         blockers.values_mut().for_each(|ids| ids.sort_unstable());
         Self(blockers)
@@ -184,11 +210,10 @@ impl Reasons {
     }
 }
 
-impl LeftOutTable {
+impl LeftOutSource {
     /// Every reason why a task is not offered; none for one that is, and for one that nobody waits for: one
     /// that is final or archived.
-    fn explain(&self, entry: &Entry, blockers: &Blockers, depth: u32) -> Option<LeftOut> {
-        let Row::Task(task) = &entry.version.row else { return None };
+    fn explain(&self, task: &Task, graph: &TaskGraph, blockers: &Blockers, depth: u32) -> Option<LeftOut> {
         if !task.is_unfinished() {
             return None;
         }
@@ -197,21 +222,21 @@ impl LeftOutTable {
             reasons.add("blocked", waits_for(ids));
         }
         self.explain_status(task, blockers, &mut reasons);
-        if let Some(until) = task.not_before.filter(|until| *until > self.at.time) {
+        if let Some(until) = task.not_before.filter(|until| *until > self.table.at.time) {
             reasons.add("not_before", format!("not before {}", time(until)));
         }
-        if entry.graph.held {
+        if graph.held {
             reasons.add("lease", "leased here, from before it was changed elsewhere".to_owned());
         }
         self.explain_agent(task, &mut reasons);
-        let fields = TaskFields { task, graph: &entry.graph, depth, now: self.at.time };
-        if let Some(filter) = &self.filter
+        let fields = TaskFields { task, graph, depth, now: self.table.at.time };
+        if let Some(filter) = &self.table.filter
             && filter.holds(&fields) != Some(true)
         {
             reasons.add("where", "WHERE does not hold for it".to_owned());
         }
         let offered =
-            offer::is_ready(task, &entry.graph, self.at.time) && offer::may_take(task, self.agent.as_deref());
+            offer::is_ready(task, graph, self.table.at.time) && offer::may_take(task, self.agent.as_deref());
         debug_assert!(
             !offered || reasons.words.iter().all(|word| &**word == "where"),
             "{} is offered, but for {:?}",

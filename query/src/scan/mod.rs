@@ -1,12 +1,13 @@
 //! Table providers: what a plan reads from.
 
+mod asking;
+mod closed;
 mod deep;
 mod events;
 mod exec;
 mod history;
 mod left_out;
 mod next_task;
-mod past;
 mod pushdown;
 mod rows;
 pub(crate) mod storage;
@@ -15,9 +16,9 @@ pub(crate) use events::EventsTable;
 pub(crate) use history::HistoryTable;
 pub(crate) use left_out::LeftOutTable;
 pub(crate) use next_task::NextTaskTable;
-pub(crate) use past::PastCache;
 pub(crate) use rows::RowsTable;
 
+use crate::past::Past;
 use crate::views::Current;
 use datafusion::error::DataFusionError;
 use domain::rows::Row;
@@ -39,8 +40,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     /// Tells what is on disk; of the moment it is asked.
     pub(crate) storage: StorageNow,
-    /// Rows of past moments that were asked for before.
-    pub(crate) past: Arc<PastCache>,
+    /// Every table through time, as far as somebody asked.
+    pub(crate) past: Arc<Past>,
 }
 
 impl fmt::Debug for World {

@@ -1,11 +1,14 @@
 //! Tables as they are, or were at one moment.
 
+use super::World;
 use super::exec::{ScanExec, Source};
 use super::pushdown::{Condition, condition};
-use super::{World, past};
+use crate::past::{Past, RowAt, Slot, TableAt};
 use crate::plan::AsOf;
 use crate::tables::TableSchema;
-use crate::views::{Depths, Projection, Rows, SomeDepths};
+use crate::tables::tasks::{self, place};
+use crate::types::Type;
+use crate::views::{Depths, Entry, Projection, Rows, SomeDepths};
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -14,11 +17,18 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use domain::rows::Table;
+use domain::rows::{Row, Table, TaskGraph};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::Text;
+
+/// Rows of a batch of a past moment.
+const BATCH_ROWS: usize = 8_192;
+
+/// Rows of a past table that can be gone through in about the time that it takes to look one up by its key. When
+/// fewer than one in so many are wanted, they are looked up.
+const ROWS_PER_LOOK_UP: usize = 64;
 
 /// A table at a moment.
 #[derive(Debug)]
@@ -32,6 +42,15 @@ pub(crate) struct RowsTable {
 impl RowsTable {
     pub(crate) fn new(world: World, schema: &'static TableSchema, table: Table, at: AsOf) -> Self {
         Self { world, schema, table, at }
+    }
+}
+
+impl RowsTable {
+    /// The column of text, by place, and what it must be one of, if that is what a condition says.
+    fn words(&self, expr: &Expr) -> Option<(usize, BTreeSet<String>)> {
+        let (column, Condition::OneOf(words)) = condition(expr)? else { return None };
+        let place = self.schema.position(column)?;
+        (self.schema.columns[place].ty == Type::Text).then_some((place, words))
     }
 }
 
@@ -73,7 +92,15 @@ impl TableProvider for RowsTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(supports(filters))
+        let mut supported = supports(filters);
+        if !self.at.is_head {
+            for (filter, supported) in filters.iter().zip(&mut supported) {
+                if self.words(filter).is_some() && *supported == TableProviderFilterPushDown::Unsupported {
+                    *supported = TableProviderFilterPushDown::Inexact;
+                }
+            }
+        }
+        Ok(supported)
     }
 
     async fn scan(
@@ -88,6 +115,7 @@ impl TableProvider for RowsTable {
             table: self.table,
             at: self.at,
             keys: keys_of_all(filters),
+            words: filters.iter().filter_map(|filter| self.words(filter)).collect(),
             projection: Projection::new(self.schema, projection, self.at.time),
             reversed: false,
         };
@@ -101,6 +129,9 @@ struct RowsSource {
     table: Table,
     at: AsOf,
     keys: Option<BTreeSet<String>>,
+    /// What columns of text must be, by place. Asked of past moments alone: there a text is a number, and looked
+    /// at once for all rows that have it.
+    words: Vec<(usize, BTreeSet<String>)>,
     projection: Projection,
     reversed: bool,
 }
@@ -110,6 +141,13 @@ impl Source for RowsSource {
         let mut text = format!("{} at {}", self.projection.table.name, self.at.position);
         if let Some(keys) = &self.keys {
             text.push_str(&format!(", {} key(s)", keys.len()));
+        }
+        for (column, words) in &self.words {
+            text.push_str(&format!(
+                ", {} of {} word(s)",
+                self.projection.table.columns[*column].name,
+                words.len()
+            ));
         }
         text
     }
@@ -139,7 +177,7 @@ impl Source for RowsSource {
 
     fn open(
         &self,
-        _: Option<usize>,
+        fetch: Option<usize>,
         memory: &Arc<dyn MemoryPool>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let scan = self.clone();
@@ -148,7 +186,7 @@ impl Source for RowsSource {
             let batches = match (scan.at.is_head, &scan.keys) {
                 (true, Some(_)) => scan.looked_up(),
                 (true, None) => scan.all_now(),
-                (false, _) => scan.then(&mut reservation).await?,
+                (false, _) => scan.then(fetch, &mut reservation).await?,
             };
             Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &reservation))
         };
@@ -172,21 +210,77 @@ impl RowsSource {
         self.chunks(current.rows(self.table).clone(), depths)
     }
 
-    /// The rows of a past moment.
+    /// The rows of a past moment: column by column, or one by one when they are few.
     async fn then(
         &self,
+        fetch: Option<usize>,
         reservation: &mut MemoryReservation,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let at = self.at.position;
-        let rows = past::rows_at(&self.world, self.table, at, reservation).await?;
+        let Self { world, table, at, .. } = self;
+        if let Some(keys) = &self.keys {
+            let mut keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+            if self.reversed {
+                keys.reverse();
+            }
+            return self.one_by_one(keys.into_iter(), reservation).await;
+        }
+        let looked_at = self.words.iter().map(|(column, _)| *column);
+        let found = Past::at(world, *table, *at, looked_at, reservation).await?;
+        let slots = self.slots(&found, fetch.unwrap_or(usize::MAX));
+        reservation.try_grow(slots.capacity() * size_of::<Slot>())?;
+        if slots.len() * ROWS_PER_LOOK_UP <= found.slots() {
+            return self.one_by_one(slots.iter().map(|slot| &**found.key(*slot)), reservation).await;
+        }
+        let columns = self.projection.columns.iter().copied();
+        let found = Past::at(world, *table, *at, columns, reservation).await?;
+        let projection = self.projection.clone();
+        let batches = (0..slots.len()).step_by(BATCH_ROWS).map(move |first| {
+            let some = &slots[first..slots.len().min(first + BATCH_ROWS)];
+            let rows: Vec<RowAt<'_>> = some.iter().map(|slot| found.row(*slot)).collect();
+            projection.fields(&rows).map_err(Into::into)
+        });
+        Ok(stream::iter(batches).boxed())
+    }
+
+    /// The rows that the conditions leave, in order, no more than are wanted.
+    fn slots(&self, table: &TableAt, fetch: usize) -> Vec<Slot> {
+        let holds: Vec<_> = self
+            .words
+            .iter()
+            .filter_map(|(column, words)| Some(table.column(*column)?.is_one_of(words)))
+            .collect();
+        let kept = |slot: &Slot| holds.iter().all(|holds| holds(*slot));
+        if self.reversed {
+            table.rows().rev().filter(kept).take(fetch).collect()
+        } else {
+            table.rows().filter(kept).take(fetch).collect()
+        }
+    }
+
+    /// The rows of some keys, in that order, as they were at a past moment.
+    async fn one_by_one(
+        &self,
+        keys: impl Iterator<Item = &str>,
+        reservation: &mut MemoryReservation,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let Self { world, table, at, .. } = self;
         let depths = match self.projection.needs_depths() {
-            true => Some(past::depths_at(&self.world, at, reservation).await?),
+            true => Some(Past::at(world, Table::Tasks, *at, [place::DEPENDENCY_DEPTH], reservation).await?),
             false => None,
         };
-        Ok(match &self.keys {
-            Some(_) => self.found(&rows, |key| depths.as_ref().map_or(0, |depths| depths.get(key))),
-            None => self.chunks(rows, depths),
-        })
+        let mut found = Vec::new();
+        for key in keys {
+            let Some(mut entry) = Past::row(world, *table, key, at.position).await? else { continue };
+            if self.projection.needs(&tasks::COUNTS) {
+                let beside = Past::row(world, Table::TaskGraph, key, at.position).await?;
+                entry.graph = beside.as_ref().map_or_else(TaskGraph::default, graph_of);
+            }
+            let depth = depths.as_ref().and_then(|depths| Some(depths.depth(depths.slot(key)?)));
+            found.push((entry, depth.unwrap_or(0)));
+        }
+        let rows = found.iter().map(|(entry, depth)| (entry, *depth));
+        let batch = self.projection.rows(rows).map_err(Into::into);
+        Ok(stream::iter([batch]).boxed())
     }
 
     /// Of these rows those that are asked for.
@@ -219,6 +313,14 @@ impl RowsSource {
             if reversed { reverse(&batch) } else { Ok(batch) }
         });
         stream::iter(batches).boxed()
+    }
+}
+
+/// What a row of the table beside `tasks` says.
+pub(super) fn graph_of(entry: &Entry) -> TaskGraph {
+    match entry.version.row {
+        Row::TaskGraph(graph) => graph,
+        _ => TaskGraph::default(),
     }
 }
 

@@ -24,7 +24,7 @@ mod test;
 pub use column::array;
 pub use events::EventFields;
 pub use row::RowFields;
-pub(crate) use row::kept;
+pub(crate) use row::{kept, of_rows};
 pub use tasks::TaskFields;
 
 use crate::types::Type;

@@ -5,6 +5,13 @@ use crate::value::Value;
 use domain::rows::Relationship;
 use std::borrow::Cow;
 
+/// Place of `from_task_id`.
+pub(crate) const FROM: usize = 1;
+/// Place of `to_task_id`.
+pub(crate) const TO: usize = 2;
+/// Place of `type`.
+pub(crate) const TYPE: usize = 3;
+
 table! {
     /// Directed edges between two tasks.
     "relationships", Relationship, history: true, aliases: &[];

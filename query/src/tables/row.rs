@@ -93,3 +93,11 @@ pub(crate) fn kept(schema: &TableSchema) -> Option<Table> {
         _ => return None,
     })
 }
+
+/// The table of PQL that shows a table of the work model as it is; without columns for one that none shows.
+pub(crate) fn of_rows(table: Table) -> &'static TableSchema {
+    static UNSEEN: TableSchema =
+        TableSchema { name: "", doc: "", columns: &[], aliases: &[], has_history: false };
+    let shows = |schema: &&'static TableSchema| schema.has_history && kept(schema) == Some(table);
+    super::ALL.into_iter().find(shows).unwrap_or(&UNSEEN)
+}

@@ -34,6 +34,47 @@ pub(crate) const COUNTS: std::ops::RangeInclusive<usize> = 23..=25;
 /// `dependency_depth` and `score`.
 pub(crate) const DEEP: std::ops::RangeInclusive<usize> = 26..=27;
 
+/// Places of columns that something is worked out from.
+#[allow(missing_docs)]
+pub(crate) mod place {
+    pub(crate) const PROJECT_ID: usize = 1;
+    pub(crate) const PARENT_ID: usize = 2;
+    pub(crate) const TITLE: usize = 3;
+    pub(crate) const INTENT: usize = 4;
+    pub(crate) const TYPE: usize = 5;
+    pub(crate) const STATUS: usize = 6;
+    pub(crate) const OWNER_AGENT_ID: usize = 7;
+    pub(crate) const PRIORITY: usize = 8;
+    pub(crate) const CLASS: usize = 9;
+    pub(crate) const CAPS: usize = 10;
+    pub(crate) const LABELS: usize = 11;
+    pub(crate) const METADATA: usize = 12;
+    pub(crate) const VERSION: usize = 13;
+    pub(crate) const ATTEMPTS: usize = 14;
+    pub(crate) const MAX_ATTEMPTS: usize = 15;
+    pub(crate) const NOT_BEFORE: usize = 16;
+    pub(crate) const DUE_AT: usize = 17;
+    pub(crate) const CREATED_AT: usize = 18;
+    pub(crate) const UPDATED_AT: usize = 19;
+    pub(crate) const COMPLETED_AT: usize = 20;
+    pub(crate) const CANCELLED_AT: usize = 21;
+    pub(crate) const ARCHIVED_AT: usize = 22;
+    pub(crate) const BLOCKED_BY_COUNT: usize = 23;
+    pub(crate) const CHILD_COUNT: usize = 24;
+    pub(crate) const CHILD_DONE_COUNT: usize = 25;
+    pub(crate) const DEPENDENCY_DEPTH: usize = 26;
+    pub(crate) const SCORE: usize = 27;
+}
+
+/// One of [`COUNTS`].
+pub(crate) fn count(graph: &TaskGraph, column: usize) -> Value<'static> {
+    Value::Int(i64::from(match column {
+        place::BLOCKED_BY_COUNT => graph.blocked_by_count,
+        place::CHILD_COUNT => graph.child_count,
+        _ => graph.child_done_count,
+    }))
+}
+
 table! {
     /// Pieces of work, one row each, archived ones included.
     "tasks", TaskFields<'_>, history: true, aliases: &[];
@@ -94,4 +135,34 @@ table! {
     "dependency_depth": Int = |row| Value::Int(row.depth.into());
     /// Computed: `priority + 0.1·age_hours + 0.5·dependency_depth` at the moment of the statement.
     "score": Float = |row| Value::Float(domain::score(row.task, row.depth, row.now));
+}
+
+#[cfg(test)]
+mod test {
+    use super::{SCHEMA, place};
+
+    #[test]
+    fn columns_are_where_they_are_looked_for() {
+        macro_rules! are_at {
+            ($($place:ident),+) => {
+                $(assert_eq!(SCHEMA.columns[place::$place].name, stringify!($place).to_lowercase());)+
+            };
+        }
+        are_at!(
+            PROJECT_ID,
+            PARENT_ID,
+            TITLE,
+            INTENT,
+            TYPE,
+            STATUS,
+            OWNER_AGENT_ID,
+            PRIORITY,
+            CLASS,
+            CAPS,
+            LABELS
+        );
+        are_at!(METADATA, VERSION, ATTEMPTS, MAX_ATTEMPTS, NOT_BEFORE, DUE_AT, CREATED_AT, UPDATED_AT);
+        are_at!(COMPLETED_AT, CANCELLED_AT, ARCHIVED_AT, BLOCKED_BY_COUNT, CHILD_COUNT, CHILD_DONE_COUNT);
+        are_at!(DEPENDENCY_DEPTH, SCORE);
+    }
 }

@@ -1,27 +1,59 @@
 use super::fixture::{Fixture, SECOND, START, agent, create};
 use super::refold::{TABLES, steps};
+use crate::Options;
 
 #[test]
 fn every_table_at_every_position_is_what_a_refold_says() {
     let fixture = Fixture::new();
     fixture.story();
-    let steps = steps(&fixture);
+    every_moment_is_right(&fixture);
+}
+
+/// The past is read on from wherever it stood, and columns stand where they were last asked for.
+#[test]
+fn so_it_is_when_somebody_asked_all_along() {
+    let fixture = Fixture::new();
+    fixture.asked.set(&[
+        "SELECT status FROM tasks",
+        "SELECT * FROM leases",
+        "SELECT id, type FROM relationships",
+        "SELECT score FROM tasks WHERE id = 't1'",
+        "SELECT count(*) AS n FROM runs",
+        "SELECT * FROM tasks WHERE status = 'open' LIMIT 1",
+    ]);
+    fixture.story();
+    every_moment_is_right(&fixture);
+}
+
+/// Nothing is kept longer than a statement needs it.
+#[test]
+fn so_it_is_when_there_is_no_room_to_keep_anything() {
+    let fixture = Fixture::with(Options { past_bytes_max: 1, ..Options::default() });
+    fixture.asked.set(&["SELECT title FROM tasks", "SELECT owner_agent_id, score FROM tasks"]);
+    fixture.story();
+    every_moment_is_right(&fixture);
+}
+
+fn every_moment_is_right(fixture: &Fixture) {
+    let steps = steps(fixture);
     assert!(steps.len() > 40, "the story is long enough to tell: {}", steps.len());
     for step in &steps {
         for (schema, table) in TABLES {
             let at = format!("AS OF POSITION {}", step.event.position);
             let rows = fixture.query(&format!("SELECT * FROM {} {at}", schema.name));
-            assert_eq!(rows, step.rows(schema, table), "{} {at}", schema.name);
+            let expected = step.rows(schema, table);
+            assert_eq!(rows, expected, "{} {at}", schema.name);
+            // One by one, and from the last to the first.
+            for (key, row) in step.after.rows(table).iter().map(|(key, _)| key).zip(&expected) {
+                let found = fixture.query(&format!("SELECT * FROM {} WHERE id = '{key}' {at}", schema.name));
+                assert_eq!(found, [row.clone()], "{} {key} {at}", schema.name);
+            }
+            let backwards = fixture.query(&format!("SELECT * FROM {} ORDER BY id DESC {at}", schema.name));
+            assert!(backwards.iter().eq(expected.iter().rev()), "{} {at}", schema.name);
         }
     }
-    for (schema, _) in TABLES {
-        assert!(
-            !steps
-                .last()
-                .unwrap()
-                .rows(schema, TABLES.iter().find(|t| t.0.name == schema.name).unwrap().1)
-                .is_empty()
-        );
+    for (schema, table) in TABLES {
+        assert!(!steps.last().unwrap().rows(schema, table).is_empty());
         assert_eq!(fixture.query(&format!("SELECT * FROM {} AS OF POSITION 0", schema.name)), [""; 0]);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Fixture {
     pub(super) engine: Engine,
     now: Cell<i64>,
     runtime: tokio::runtime::Runtime,
+    /// Asked after each command, of the position before it.
+    pub(super) asked: Cell<&'static [&'static str]>,
     _dir: TempDir,
 }
 
@@ -35,7 +37,13 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        Self { engine: Engine::new(store, options).unwrap(), now: Cell::new(START), runtime, _dir: dir }
+        Self {
+            engine: Engine::new(store, options).unwrap(),
+            now: Cell::new(START),
+            runtime,
+            asked: Cell::default(),
+            _dir: dir,
+        }
     }
 
     pub(super) fn store(&self) -> &Store<Work> {
@@ -57,7 +65,11 @@ impl Fixture {
     /// Carries a command out, a second after the one before.
     pub(super) fn run(&self, command: Command) -> Outcome {
         self.pass(SECOND);
-        execute(self.store(), self.now(), command)
+        let outcome = execute(self.store(), self.now(), command);
+        for pql in self.asked.get() {
+            self.query(&format!("{pql} AS OF POSITION {}", self.head().0 - 1));
+        }
+        outcome
     }
 
     /// All rows as lines of JSON.

@@ -9,6 +9,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use domain::rows::{Row, TaskGraph};
+use std::ops::RangeInclusive;
 use store::{Text, Timestamp, Version};
 
 /// A row with what stands beside it.
@@ -97,7 +98,7 @@ impl Projection {
 
     /// Whether a column is wanted that needs depths.
     pub(crate) fn needs_depths(&self) -> bool {
-        self.is_of_tasks() && self.columns.iter().any(|column| tables::tasks::DEEP.contains(column))
+        self.needs(&tables::tasks::DEEP)
     }
 
     fn is_of_tasks(&self) -> bool {
@@ -133,9 +134,19 @@ impl Projection {
     ) -> Result<RecordBatch, ArrowError> {
         let rows: Vec<RowFields<'_>> =
             entries.filter_map(|(entry, depth)| entry.fields(depth, self.now)).collect();
+        self.fields(&rows)
+    }
+
+    /// The same of anything that has columns.
+    pub(crate) fn fields<F: Fields>(&self, rows: &[F]) -> Result<RecordBatch, ArrowError> {
         let arrays =
-            self.columns.iter().map(|&column| tables::array(self.table.columns[column].ty, column, &rows));
+            self.columns.iter().map(|&column| tables::array(self.table.columns[column].ty, column, rows));
         self.batch(arrays.collect(), rows.len())
+    }
+
+    /// Whether the table is `tasks` and one of these columns is wanted.
+    pub(crate) fn needs(&self, columns: &RangeInclusive<usize>) -> bool {
+        self.is_of_tasks() && self.columns.iter().any(|column| columns.contains(column))
     }
 
     fn batch(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {

@@ -164,6 +164,24 @@ impl<R: StoredRow> Reader<R> {
         rows::History::new(self.view.range(&range, Direction::Forward))
     }
 
+    /// The version of a row that the event at `to_position` ended; none if it ended none.
+    ///
+    /// # Errors
+    /// When the disk cannot be read or is damaged.
+    pub fn version(
+        &self,
+        table: TableId,
+        key: &str,
+        to_position: Position,
+    ) -> Result<Option<ClosedVersion<R>>, ReadError> {
+        if to_position > self.view.head.position {
+            return Ok(None);
+        }
+        let place = keys::history::key(table, to_position, key);
+        let found = self.view.get(&place)?;
+        Ok(found.map(|value| keys::history::decode(&place, &value)).transpose()?)
+    }
+
     fn fetch(&self) -> Fetch<R> {
         Fetch::new(Arc::clone(&self.disk), Arc::clone(&self.recent))
     }

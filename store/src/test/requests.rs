@@ -47,6 +47,12 @@ fn commands_are_decided_folded_and_answered() {
     );
     assert_eq!(history.iter().map(|closed| closed.to_position.0).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(history[2].to_time, Timestamp(NOON + 9));
+    for closed in &history {
+        let found = reader.version(COUNTERS, "a", closed.to_position).unwrap();
+        assert_eq!(found.as_ref(), Some(closed));
+    }
+    assert_eq!(reader.version(COUNTERS, "b", Position(2)).unwrap(), None);
+    assert_eq!(reader.version(COUNTERS, "a", Position(5)).unwrap(), None);
     let added =
         reader.tagged(&format!("$type:{ADDED}"), Position::ZERO, Position(u64::MAX), Direction::Backward);
     assert_eq!(added.map(|event| event.unwrap().position.0).collect::<Vec<_>>(), [3, 2, 1]);

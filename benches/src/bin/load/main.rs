@@ -8,6 +8,7 @@ mod claim;
 mod connection;
 mod deliver;
 mod disk;
+mod past;
 mod read;
 mod report;
 mod server;
@@ -19,7 +20,7 @@ use connection::{Address, Place};
 use disk::Disk;
 use report::{Figure, Report};
 use server::Server;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use team::Size;
@@ -68,6 +69,9 @@ struct Args {
     /// Events that are made before the log is read
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
+    /// Changes of a history that is imported before past moments are asked for; without, they are not
+    #[arg(long)]
+    changes: Option<u64>,
     /// Only figures whose name has this in it
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -117,6 +121,9 @@ async fn run(args: &Args) -> Result<Report, Failure> {
     bench.reads(args.events).await?;
     bench.work(args.tasks).await?;
     bench.teams().await?;
+    if let (Some(_), Some(changes)) = (&server, args.changes) {
+        bench.moments(args.spawn.as_deref(), &dir.path().join("past"), changes).await?;
+    }
     Ok(bench.report)
 }
 
@@ -171,6 +178,26 @@ impl Bench {
             let measured = read::catch_up(&unix, self.window).await?;
             self.report.add(Figure::new(name, "events", &measured));
         }
+        Ok(())
+    }
+
+    /// On a server of its own, with a long history.
+    async fn moments(&mut self, program: Option<&Path>, dir: &Path, changes: u64) -> Result<(), Failure> {
+        std::fs::create_dir_all(dir)?;
+        past::import(&server::program(program)?, &dir.join("data"), changes)?;
+        let server = Server::start(program, dir)?;
+        let unix = server.place()?.unix();
+        let head = past::head(&unix).await?;
+        for (name, pql) in past::QUESTIONS {
+            let name = format!("as of: {name}, {head} events");
+            if self.wants(&name) {
+                let (now, then, first) = past::ask(&unix, pql, (changes / 10).max(1), head).await?;
+                eprintln!("{name}: the first past moment took {:.1} ms", first.as_secs_f64() * 1e3);
+                self.report.add(Figure::new(format!("{name}, now"), "queries", &now));
+                self.report.add(Figure::new(format!("{name}, at ten moments"), "queries", &then));
+            }
+        }
+        eprintln!("memory of the server: {} MB", server.memory()? >> 20);
         Ok(())
     }
 

@@ -7,6 +7,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// That program, or the `agentpm` beside this one.
+pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    Ok(match given {
+        Some(program) => program.to_owned(),
+        None => std::env::current_exe()?.with_file_name("agentpm"),
+    })
+}
+
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
@@ -17,10 +25,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program` (or the `agentpm` beside this one) on an empty directory, and waits until it is ready.
     pub(crate) fn start(program: Option<&Path>, dir: &Path) -> Result<Self, Failure> {
-        let program = match program {
-            Some(program) => program.to_owned(),
-            None => std::env::current_exe()?.with_file_name("agentpm"),
-        };
+        let program = self::program(program)?;
         let log = dir.join("server.log");
         let socket = dir.join("s.sock");
         let mut child = Command::new(&program)
@@ -46,6 +51,14 @@ impl Server {
             return Err(format!("{} does not get ready: {log}", program.display()).into());
         }
         Ok(server)
+    }
+
+    /// Bytes of memory that are its own now (Linux: `VmRSS`).
+    pub(crate) fn memory(&self) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes << 10)
     }
 
     /// Where it is.

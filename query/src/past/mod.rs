@@ -1,0 +1,204 @@
+//! The past: any table as it was at any moment, for about the price of the present.
+//!
+//! Each column of a table is a [timeline](timeline) of its own: what it said of a row changes far more rarely
+//! than the row does. A column is read from the store when it is first asked for (once through the versions of
+//! its table), and from then on only what is new. So what nobody asks costs nothing, neither on the way in nor
+//! when the server starts, and everything here can be dropped at any time.
+//!
+//! Rows asked for by key are found by their [lives](lives), and read from the store one by one.
+
+mod column;
+mod depths;
+mod keys;
+mod lives;
+mod moment;
+mod table;
+mod timeline;
+mod words;
+
+pub(crate) use lives::Life;
+pub(crate) use moment::{RowAt, TableAt};
+
+use crate::plan::AsOf;
+use crate::scan::{World, read_error};
+use crate::tables::of_rows;
+use crate::tables::tasks::{self, place};
+use crate::types::Type;
+use crate::views::Entry;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
+use domain::rows::Table;
+use std::sync::Arc;
+use store::{Position, ReadError, Timestamp};
+use table::TablePast;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
+/// The number of a row: rows are numbered as they appear and keep their number for ever.
+pub(crate) type Slot = u32;
+
+/// What is kept of a task after the columns of its table.
+const HIDDEN: [Type; 2] = [Type::Bool; 2];
+
+/// Whether the rule that watches its blockers blocked it: place of the first of [`HIDDEN`].
+pub(crate) const BLOCKED_BY_RULE: usize = tasks::SCHEMA.columns.len();
+
+/// Whether it is held back though it is open: place of the second.
+pub(crate) const HELD: usize = BLOCKED_BY_RULE + 1;
+
+/// Every table through time.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// By the table's number.
+    tables: Vec<Arc<RwLock<TablePast>>>,
+    bytes_max: usize,
+}
+
+impl Past {
+    /// Of a store that nobody asked about yet. More than `bytes_max` bytes are not kept: columns that were not asked
+    /// for the longest are dropped, and read again when somebody asks.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        let tables = Table::ALL.into_iter().map(|table| Arc::new(RwLock::new(empty(table))));
+        Self { tables: tables.collect(), bytes_max }
+    }
+
+    /// A table at a moment, with those columns (places in its schema; for tasks [`BLOCKED_BY_RULE`] and [`HELD`] too).
+    /// What it takes is added to `reservation`, for as long as the caller keeps it.
+    pub(crate) async fn at(
+        world: &World,
+        table: Table,
+        at: AsOf,
+        columns: impl IntoIterator<Item = usize>,
+        reservation: &mut MemoryReservation,
+    ) -> Result<TableAt> {
+        let is_deep = |column: &usize| table == Table::Tasks && tasks::DEEP.contains(column);
+        let (deep, mut columns): (Vec<usize>, Vec<usize>) = columns.into_iter().partition(is_deep);
+        if !deep.is_empty() {
+            columns.extend([place::PRIORITY, place::CREATED_AT, place::STATUS, place::ARCHIVED_AT]);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let mut found = Self::kept_at(world, table, at, &columns, reservation).await?;
+        if !deep.is_empty() {
+            let edges = Self::kept_at(world, Table::Relationships, at, &depths::COLUMNS, reservation).await?;
+            found.depths = Some(depths::of(&found, &edges));
+        }
+        Ok(found)
+    }
+
+    async fn kept_at(
+        world: &World,
+        table: Table,
+        at: AsOf,
+        columns: &[usize],
+        reservation: &mut MemoryReservation,
+    ) -> Result<TableAt> {
+        let past = Self::reaching(world, table, columns, at.position).await?;
+        reservation.try_grow(past.bytes_at(columns))?;
+        Ok(past.at(at.position, at.time, columns))
+    }
+
+    /// The row of a key as it was after the event at `position`. What stands beside a task is not with it.
+    pub(crate) async fn row(
+        world: &World,
+        table: Table,
+        key: &str,
+        position: Position,
+    ) -> Result<Option<Entry>> {
+        // A row that has not changed since needs no look at its life.
+        if let Some((_, entry)) = world.current.rows(table).row(key)
+            && entry.version.from.position <= position
+        {
+            return Ok(Some(entry.clone()));
+        }
+        let head = world.current.head.position;
+        let life = Self::reaching(world, table, &[], head).await?.life(key, position);
+        let Some(life) = life else { return Ok(None) };
+        Ok(version(world, table, key, life).map_err(read_error)?.map(|(entry, _)| entry))
+    }
+
+    /// The versions of a row up to the statement's head, last first.
+    pub(crate) async fn lives(world: &World, table: Table, key: &str) -> Result<Vec<Life>> {
+        let head = world.current.head.position;
+        let past = Self::reaching(world, table, &[], head).await?;
+        let upto_head = past.lives(key).filter(|life| life.from <= head);
+        Ok(upto_head.map(|life| Life { to: life.to.filter(|to| *to <= head), ..life }).collect())
+    }
+
+    /// The past of a table, read as far as needed. Reading goes on if the statement is given up meanwhile: the
+    /// next one has it then.
+    async fn reaching(
+        world: &World,
+        table: Table,
+        columns: &[usize],
+        position: Position,
+    ) -> Result<OwnedRwLockReadGuard<TablePast>> {
+        let of_table = &world.past.tables[usize::from(table.id()) - 1];
+        let past = of_table.clone().read_owned().await;
+        if past.reaches(columns, position) {
+            return Ok(past);
+        }
+        drop(past);
+        let mut past = of_table.clone().write_owned().await;
+        if !past.reaches(columns, position) {
+            let (reading, columns) = (world.clone(), columns.to_vec());
+            let read = tokio::task::spawn_blocking(move || {
+                let read = past.advance(&reading, &columns);
+                match read {
+                    Ok(()) => reading.past.make_room(&mut past, table),
+                    // What was half read is not kept.
+                    Err(_) => *past = empty(table),
+                }
+                (past, read)
+            });
+            let (advanced, read) = read.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+            read.map_err(read_error)?;
+            past = advanced;
+        }
+        Ok(past.downgrade())
+    }
+
+    /// Drops columns until what is kept is within its bound, or nothing is left but what is in use.
+    fn make_room(&self, held: &mut TablePast, table: Table) {
+        let others = || self.tables.iter().enumerate().filter(|(nth, _)| *nth + 1 != usize::from(table.id()));
+        let busy = |past: &Arc<RwLock<TablePast>>| past.try_read().map_or(0, |past| past.bytes());
+        let mut total = held.bytes() + others().map(|(_, past)| busy(past)).sum::<usize>();
+        while total > self.bytes_max {
+            let before = held.bytes();
+            if held.forget_a_column() {
+                total -= before - held.bytes();
+                continue;
+            }
+            let freed = others().find_map(|(_, past)| {
+                let mut past = past.try_write().ok()?;
+                let before = past.bytes();
+                past.forget_a_column().then(|| before - past.bytes())
+            });
+            match freed {
+                Some(freed) => total -= freed,
+                None => return,
+            }
+        }
+    }
+}
+
+fn empty(table: Table) -> TablePast {
+    TablePast::new(of_rows(table), table)
+}
+
+/// A version of a row with its end: one that was current at the statement's head is there, one that had ended is
+/// in the store.
+pub(crate) fn version(
+    world: &World,
+    table: Table,
+    key: &str,
+    life: Life,
+) -> std::result::Result<Option<(Entry, Option<(Position, Timestamp)>)>, ReadError> {
+    let head = world.current.head.position;
+    Ok(match life.to.filter(|to| *to <= head) {
+        Some(to) => world
+            .reader
+            .version(table.id(), key, to)?
+            .map(|closed| (Entry::new(closed.version), Some((to, closed.to_time)))),
+        None => world.current.rows(table).row(key).map(|(_, entry)| (entry.clone(), None)),
+    })
+}

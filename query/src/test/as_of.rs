@@ -37,12 +37,15 @@ fn so_it_is_when_there_is_no_room_to_keep_anything() {
 fn every_moment_is_right(fixture: &Fixture) {
     let steps = steps(fixture);
     assert!(steps.len() > 40, "the story is long enough to tell: {}", steps.len());
-    for step in &steps {
+    for (nth, step) in steps.iter().enumerate() {
         for (schema, table) in TABLES {
             let at = format!("AS OF POSITION {}", step.event.position);
             let rows = fixture.query(&format!("SELECT * FROM {} {at}", schema.name));
             let expected = step.rows(schema, table);
             assert_eq!(rows, expected, "{} {at}", schema.name);
+            if nth % 8 != 0 {
+                continue;
+            }
             // One by one, and from the last to the first.
             for (key, row) in step.after.rows(table).iter().map(|(key, _)| key).zip(&expected) {
                 let found = fixture.query(&format!("SELECT * FROM {} WHERE id = '{key}' {at}", schema.name));

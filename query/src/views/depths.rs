@@ -35,11 +35,6 @@ impl Depths {
     pub(crate) fn get(&self, task: &str) -> u32 {
         self.by_task.get(task).copied().unwrap_or(0)
     }
-
-    /// How many tasks it knows of.
-    pub(crate) fn len(&self) -> usize {
-        self.by_task.len()
-    }
 }
 
 /// The depths of some tasks of a moment: what each costs is what waits for it, however many others there are.

@@ -123,10 +123,8 @@ pub(crate) async fn ask(
 /// Position of the log's head.
 pub(crate) async fn head(address: &Address) -> Result<u64, Failure> {
     let mut connection = Connection::open(address).await?;
-    let body = serde_json::json!({ "pql": "SELECT max(position) AS head FROM events" }).to_string();
-    let answer: serde_json::Value = serde_json::from_slice(&connection.post("/query", body).await?)?;
-    answer["rows"][0]["head"]
-        .as_u64()
-        .or_else(|| answer["rows"][0][0].as_u64())
-        .ok_or_else(|| format!("no head: {answer}").into())
+    let body = serde_json::json!({ "pql": "SELECT position FROM events ORDER BY position DESC LIMIT 1" });
+    let answer: serde_json::Value =
+        serde_json::from_slice(&connection.post("/query", body.to_string()).await?)?;
+    answer["data"]["rows"][0]["position"].as_u64().ok_or_else(|| format!("no head: {answer}").into())
 }

@@ -31,6 +31,10 @@ impl Decider for Work {
         a == b || value(a).is_some_and(|a| value(b) == Some(a))
     }
 
+    fn actor(event: &Event) -> Option<Text> {
+        crate::evolve::actor(&event.metadata)
+    }
+
     fn answer(&mut self, pending: Pending, events: &[Event]) -> Outcome {
         self.answer_to(pending, events)
     }

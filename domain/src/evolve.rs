@@ -83,7 +83,7 @@ fn row<T>(version: Version<Arc<T>>, wrap: fn(Arc<T>) -> Row) -> Version<Row> {
 }
 
 /// `metadata.agent_id`.
-fn actor(metadata: &str) -> Option<Text> {
+pub(crate) fn actor(metadata: &str) -> Option<Text> {
     #[derive(Deserialize)]
     struct Who<'a> {
         #[serde(borrow, default)]

@@ -1,9 +1,10 @@
 //! Finding events in the log: through an index where it is known what is looked for.
 
+use crate::tables::{EventFields, Fields as _, events};
 use domain::rows::Row;
 use std::collections::BTreeSet;
 use std::iter;
-use store::{Direction, Event, Position, ReadError, Reader, Revision};
+use store::{Direction, Event, Position, ReadError, Reader, Revision, TAG_BYTES_MAX};
 
 /// Types or streams that are read through the index each; for more the log is read as it lies.
 const INDEXED_NAMES_MAX: usize = 16;
@@ -18,6 +19,8 @@ pub struct Sought {
     pub(crate) streams: Option<BTreeSet<String>>,
     /// The type is one of these.
     pub(crate) types: Option<BTreeSet<String>>,
+    /// Who acted (`metadata.agent_id`) is one of these.
+    pub(crate) agents: Option<BTreeSet<String>>,
     /// All of these are among the tags.
     pub(crate) tags: BTreeSet<String>,
 }
@@ -33,16 +36,23 @@ enum Path<'a> {
     Streams(&'a BTreeSet<String>),
     /// Those with one tag.
     Tag(&'a str),
+    /// Those in which one of a few agents acted, merged by position.
+    Agents(&'a BTreeSet<String>),
     /// Those of a few types, merged by position.
     Types(&'a BTreeSet<String>),
 }
 
 impl Sought {
-    /// Events of that stream, of that type, with that tag, as far as they are given.
+    /// Events of that stream, of that type, with that tag, by that agent, as far as they are given.
     #[must_use]
-    pub fn named(stream: Option<&str>, kind: Option<&str>, tag: Option<&str>) -> Self {
+    pub fn named(stream: Option<&str>, kind: Option<&str>, tag: Option<&str>, agent: Option<&str>) -> Self {
         let one = |name: &str| BTreeSet::from([name.to_owned()]);
-        Self { streams: stream.map(one), types: kind.map(one), tags: tag.map(one).unwrap_or_default() }
+        Self {
+            streams: stream.map(one),
+            types: kind.map(one),
+            agents: agent.map(one),
+            tags: tag.map(one).unwrap_or_default(),
+        }
     }
 
     /// Narrows the streams to some of these names.
@@ -53,6 +63,11 @@ impl Sought {
     /// Narrows the types to some of these names.
     pub(crate) fn of_types(&mut self, names: BTreeSet<String>) {
         narrow(&mut self.types, names);
+    }
+
+    /// Narrows who acted to some of these names.
+    pub(crate) fn of_agents(&mut self, names: BTreeSet<String>) {
+        narrow(&mut self.agents, names);
     }
 
     /// Whether nothing is known of them.
@@ -67,9 +82,11 @@ impl Sought {
     }
 
     /// Whether an event is as is known of them.
-    pub(crate) fn holds(&self, event: &Event) -> bool {
+    #[must_use]
+    pub fn holds(&self, event: &Event) -> bool {
         self.streams.as_ref().is_none_or(|streams| streams.contains(&*event.stream))
             && self.types.as_ref().is_none_or(|types| types.contains(&*event.kind))
+            && self.agents.as_ref().is_none_or(|agents| actor(event, |name| agents.contains(name)))
             && self.tags.iter().all(|tag| event.tags.binary_search_by(|other| (**other).cmp(tag)).is_ok())
     }
 
@@ -91,6 +108,12 @@ impl Sought {
                 merged(streams.iter().map(|name| stream(reader, name, after, upto, direction)).collect())
             }
             Path::Tag(tag) => Box::new(reader.tagged(tag, after, upto, direction)),
+            Path::Agents(agents) => {
+                let of = |name: &String| -> Events {
+                    Box::new(reader.tagged(&format!("$agent:{name}"), after, upto, direction))
+                };
+                merged(agents.iter().map(of).collect())
+            }
             Path::Types(types) => {
                 let of = |kind: &String| -> Events {
                     Box::new(reader.tagged(&format!("$type:{kind}"), after, upto, direction))
@@ -109,24 +132,36 @@ impl Sought {
             Path::Log => String::new(),
             Path::Streams(streams) => format!(" of stream {}", names(streams)),
             Path::Tag(tag) => format!(" with tag {tag}"),
+            Path::Agents(agents) => format!(" by agent {}", names(agents)),
             Path::Types(types) => format!(" of type {}", names(types)),
         }
     }
 
     fn path(&self) -> Path<'_> {
         let few = |names: &&BTreeSet<String>| names.len() <= INDEXED_NAMES_MAX;
-        let Self { streams, types, tags } = self;
-        if [streams, types].into_iter().flatten().any(BTreeSet::is_empty) {
+        let Self { streams, types, agents, tags } = self;
+        if [streams, types, agents].into_iter().flatten().any(BTreeSet::is_empty) {
             return Path::Nothing;
         }
+        // A name that is longer than a tag is in no index.
+        let agents =
+            agents.as_ref().filter(few).filter(|names| names.iter().all(|name| name.len() <= TAG_BYTES_MAX));
         // A stream is short, a tag names one thing; a type may be half of the log.
         match (streams.as_ref().filter(few), types.as_ref().filter(few)) {
             (Some(streams), _) => Path::Streams(streams),
             _ if !tags.is_empty() => tags.first().map_or(Path::Nothing, |tag| Path::Tag(tag)),
+            // Most types are made by many agents.
+            _ if let Some(agents) = agents => Path::Agents(agents),
             (_, Some(types)) => Path::Types(types),
             _ => Path::Log,
         }
     }
+}
+
+/// Whether `metadata.agent_id` is as it should be.
+fn actor(event: &Event, is_it: impl FnOnce(&str) -> bool) -> bool {
+    let Some(column) = events::SCHEMA.position("agent_id") else { return false };
+    matches!(EventFields::new(event).field(column), crate::Value::Text(name) if is_it(name.as_ref()))
 }
 
 fn narrow(kept: &mut Option<BTreeSet<String>>, names: BTreeSet<String>) {

@@ -56,6 +56,13 @@ pub trait Decider: Send + Sync + 'static {
         None
     }
 
+    /// Who acted: the event is found by the tag `$agent:NAME` then. A function of the event alone, as the index is
+    /// made again from the log.
+    fn actor(event: &Event) -> Option<Text> {
+        let _ = event;
+        None
+    }
+
     /// When time alone will give the model something to do (a lease to expire), if ever.
     fn next_deadline(&self) -> Option<Timestamp>;
 

@@ -149,7 +149,7 @@ fn replay<D: Decider>(
         core.drain.answers = contents.answers;
         chain = record.chain();
         if let Some(Taken { commit, .. }) = core.take_commit() {
-            views.push(layer(&commit), core.head, chain);
+            views.push(layer::<D>(&commit), core.head, chain);
         }
         core.landed();
         views.flush_if_due(disk).map_err(OpenError::Io)?;

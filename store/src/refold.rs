@@ -45,7 +45,7 @@ impl<D: Decider> Refold<D> {
         }
         let commit = Commit { first, last, time, events, changes, answers, next_deadline: None };
         self.head = Head { position: last, time };
-        self.views.push(layer(&commit), self.head, chain);
+        self.views.push(layer::<D>(&commit), self.head, chain);
         self.views.flush_if_due(&self.disk).map_err(OpenError::Io)
     }
 

@@ -207,6 +207,48 @@ async fn who_and_why_is_in_the_metadata() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_acted_is_found_by_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    // Longer than what the index keeps, and that which it would be if it were cut; a name that needs escapes; none.
+    let (long, cut) = ("x".repeat(1_025), "x".repeat(1_024));
+    let names = ["ada", "a\"da", "ad", &long, &cut, "é"];
+    let event = |n: usize| match n % 8 {
+        6 => json!({ "type": "Plain", "metadata": {} }),
+        7 => json!({ "type": "Plain", "metadata": { "agent_id": null } }),
+        by => json!({ "type": format!("T{}", n % 3), "metadata": { "agent_id": names[by] } }),
+    };
+    for stretch in 0..4 {
+        let events: Vec<Value> = (0..50).map(|n| event(50 * stretch + n)).collect();
+        client.post("/streams/s/events", json!({ "events": events })).await.data();
+    }
+    let check = async |client: &agentpm_tests::Client| {
+        let all = client.events().await;
+        for name in names {
+            let mine = |event: &&Value| event["metadata"]["agent_id"] == name;
+            let due: Vec<Value> = all.iter().filter(mine).cloned().collect();
+            assert!(!due.is_empty());
+            let asked = reqwest::Url::parse_with_params("http://x/events", [("agent_id", name)]).unwrap();
+            let asked = format!("/events?{}", asked.query().unwrap());
+            assert_eq!(client.get(&asked).await.data()["events"], json!(due), "{name}");
+            let page = client.get(&format!("{asked}&limit=3&after={}", due[1]["position"])).await.data();
+            assert_eq!(page["events"], json!(due[2..5]), "{name}");
+            assert_eq!(page["next_after"], due[4]["position"]);
+            let typed: Vec<&Value> = due.iter().filter(|event| event["type"] == "T1").collect();
+            assert_eq!(
+                client.get(&format!("{asked}&type=T1")).await.data()["events"],
+                json!(typed),
+                "{name}"
+            );
+        }
+    };
+    check(&client).await;
+    let server = server.restart();
+    check(&server.client()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_makes_a_request_happen_once() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());

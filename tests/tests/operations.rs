@@ -370,6 +370,49 @@ async fn tls_is_spoken_with_the_certificate_that_was_given() {
     assert!(figures(&client).await.value("agentpm_connections", &[("transport", "tcp")]) >= 1.0);
 }
 
+/// The command of the documentation makes a certificate that the command line and curl take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_certificate_of_the_documentation_holds() {
+    let runs = |program: &str| std::process::Command::new(program).arg("--help").output().is_ok();
+    if !runs("openssl") {
+        println!("skipped: there is no openssl");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let page = include_str!("../../docs/operations/tls.md");
+    let block = page.split("```sh\n").find(|block| block.starts_with("openssl ")).expect("the page has it");
+    let command = block.split("```").next().unwrap();
+    let made =
+        std::process::Command::new("sh").args(["-ec", command]).current_dir(dir.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (cert, key) = (path("cert.pem"), path("key.pem"));
+    let token = "s3cret-and-long-enough";
+    let mut options = with(&["--tls-cert", &cert, "--tls-key", &key]);
+    options.environment = vec![("AGENTPM_TOKEN".into(), token.into())];
+    let server = Server::start_with(&dir.path().join("server"), options);
+    let port = server.url().rsplit_once(':').unwrap().1.to_owned();
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("https://{host}:{port}");
+        let client = Client::tls(&url, &std::fs::read_to_string(&cert).unwrap(), Some(token));
+        assert_eq!(client.get("/tasks").await.data()["total"], 0);
+        let mut command = agentpm_tests::server::command();
+        command
+            .env("AGENTPM_TOKEN", token)
+            .args(["task", "list", "--json", "--url", &url, "--tls-ca", &cert]);
+        let listed = command.output().unwrap();
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+        if runs("curl") {
+            let asked = std::process::Command::new("curl")
+                .args(["--silent", "--show-error", "--fail", "--cacert", &cert, "--header"])
+                .args([format!("authorization: Bearer {token}"), format!("{url}/tasks")])
+                .output()
+                .unwrap();
+            assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        }
+    }
+}
+
 #[test]
 fn a_certificate_that_does_not_hold_is_refused_at_the_start_in_words() {
     let dir = tempfile::tempdir().unwrap();

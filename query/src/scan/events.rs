@@ -118,6 +118,7 @@ impl Wanted {
             Some(("time", Condition::Between(low, high))) => meet(&mut self.times, low, high),
             Some(("stream", Condition::OneOf(words))) => self.sought.of_streams(words),
             Some(("type", Condition::OneOf(words))) => self.sought.of_types(words),
+            Some(("agent_id", Condition::OneOf(words))) => self.sought.of_agents(words),
             Some(("tags", Condition::Holds(words))) => self.sought.tags.extend(words),
             _ => return false,
         }

@@ -93,6 +93,11 @@ fn conditions_reach_the_index() {
     check("SELECT * FROM events WHERE tags ⊇ {'a:b'}", &format!("scan events with tag a:b {bounds}"));
     check("SELECT * FROM events WHERE {'a:b'} ⊆ tags", &format!("scan events with tag a:b {bounds}"));
     check("SELECT * FROM events WHERE 'a:b' ∈ tags", &format!("scan events with tag a:b {bounds}"));
+    check("SELECT * FROM events WHERE agent_id = 'ada'", &format!("scan events by agent ada {bounds}"));
+    check(
+        "SELECT * FROM events WHERE agent_id = 'ada' AND type = 'X'",
+        &format!("scan events by agent ada {bounds}"),
+    );
     check("SELECT * FROM events WHERE event_type = 'X'", &format!("scan events of type X {bounds}"));
     check("SELECT * FROM events WHERE position > 3 AND position <= 9", "scan events after 3 up to 9");
     check("SELECT * FROM events AS OF POSITION 5", "scan events after 0 up to 5");

@@ -1,5 +1,6 @@
 //! The log: appending to it and reading it.
 
+use super::event_page::EventPage;
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::outflow::{Form, Gone, Outflow};
 use super::{Answer, Call, blocking, carry};
@@ -9,29 +10,19 @@ use crate::error::{Code, Error};
 use crate::schema::{NDJSON, Operation};
 use crate::wire::append::{ULID_PATTERN, append as read_append, condition as read_condition};
 use crate::wire::args::Args;
-use crate::wire::envelope::{answer, push, push_list, push_name};
 use crate::wire::fields::Fields;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::routing::{get, post};
 use domain::rows::Row;
-use query::tables::{EventFields, Fields as _, events};
 use query::{Events, Sought};
 use serde_json::json;
-use store::{Direction, Event, EventId, Position, ReadError, Reader, Text, Timestamp};
+use store::{Direction, EventId, Position, ReadError, Reader, Text, Timestamp};
 
 /// Most events one call looks at when no index serves its filters; then it answers what it found and where
 /// to go on, so that no call runs for minutes.
 const SCAN_EVENTS_MAX: u64 = 200_000;
-
-/// Bytes of events after which a page ends early: ten thousand large ones would be gigabytes.
-pub(super) const PAGE_BYTES_MAX: usize = 16 << 20;
-
-/// What an event weighs in a page.
-pub(super) fn size(event: &Event) -> usize {
-    event.data.len() + event.metadata.len()
-}
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/append", post(append)).route("/events", get(list))
@@ -108,23 +99,16 @@ impl Wanted {
         }
     }
 
-    fn matches(&self, event: &Event) -> bool {
-        self.stream.as_ref().is_none_or(|stream| *stream == event.stream)
-            && self.kind.as_ref().is_none_or(|kind| *kind == event.kind)
-            && self.tag.as_ref().is_none_or(|tag| event.tags.contains(tag))
-            && self.agent_id.as_ref().is_none_or(|agent| is_by(event, agent))
+    fn sought(&self) -> Sought {
+        let Self { stream, kind, tag, agent_id, .. } = self;
+        Sought::named(stream.as_deref(), kind.as_deref(), tag.as_deref(), agent_id.as_deref())
     }
-}
-
-/// Whether `metadata.agent_id` is that agent.
-pub(super) fn is_by(event: &Event, agent: &str) -> bool {
-    let Some(column) = events::SCHEMA.position("agent_id") else { return false };
-    matches!(EventFields::new(event).field(column), query::Value::Text(by) if by == agent)
 }
 
 /// A stretch of the log, by its best index.
 struct Scan {
-    wanted: Wanted,
+    sought: Sought,
+    limit: Option<usize>,
     reader: Reader<Row>,
     after: Position,
     upto: Position,
@@ -147,48 +131,42 @@ impl Scan {
         if let Some(to) = wanted.to_time {
             upto = upto.min(reader.position_at(to)?);
         }
-        Ok(Self { wanted, reader, after, upto })
+        Ok(Self { sought: wanted.sought(), limit: wanted.limit, reader, after, upto })
     }
 
     /// The candidates in order of position.
     fn candidates(&self) -> Events {
-        let Wanted { stream, kind, tag, .. } = &self.wanted;
-        let sought = Sought::named(stream.as_deref(), kind.as_deref(), tag.as_deref());
-        sought.events(&self.reader, self.after, self.upto, Direction::Forward)
+        self.sought.events(&self.reader, self.after, self.upto, Direction::Forward)
     }
 
     /// Up to `limit` events, and the position to go on after.
-    fn page(self) -> Result<(Vec<Event>, Position), ReadError> {
-        let limit = self.wanted.limit.unwrap_or(LIMIT_DEFAULT as usize);
-        let mut found = Vec::new();
-        let (mut looked_at, mut bytes) = (0, 0);
-        for event in self.candidates() {
+    fn page(self) -> Result<(EventPage, Position), ReadError> {
+        let mut page = EventPage::of(self.limit.unwrap_or(LIMIT_DEFAULT as usize));
+        for (looked_at, event) in (1..).zip(self.candidates()) {
             let event = event?;
             let position = event.position;
-            looked_at += 1;
-            if self.wanted.matches(&event) {
-                bytes += size(&event);
-                found.push(event);
+            if self.sought.holds(&event) {
+                page.push(event);
             }
-            if found.len() == limit || looked_at == SCAN_EVENTS_MAX || bytes >= PAGE_BYTES_MAX {
-                return Ok((found, position));
+            if page.is_full() || looked_at == SCAN_EVENTS_MAX {
+                return Ok((page, position));
             }
         }
         // Nobody has seen a position that is not there yet.
         let head = self.reader.head().position;
-        Ok((found, self.upto.max(self.after).min(head)))
+        Ok((page, self.upto.max(self.after).min(head)))
     }
 
     /// Every event to the end, as lines.
     fn write(self, mut lines: Outflow) {
-        let mut left = self.wanted.limit.unwrap_or(usize::MAX);
+        let mut left = self.limit.unwrap_or(usize::MAX);
         let written = (|| -> Result<(), Option<ReadError>> {
             for event in self.candidates() {
                 let event = event?;
                 if left == 0 {
                     break;
                 }
-                if self.wanted.matches(&event) {
+                if self.sought.holds(&event) {
                     left -= 1;
                     let line = |out: &mut Vec<u8>| {
                         query::json::event(&event, out);
@@ -223,16 +201,8 @@ async fn list(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> Answer
             Ok(response)
         }
         Form::Document => {
-            let (events, next) = blocking(move || scan.page()).await??;
-            Ok(answer(head, |out| {
-                out.extend_from_slice(b"{\"events\":");
-                push_list(out, &events, |out, event| query::json::event(event, out));
-                push_name(out, "head");
-                push(out, &head);
-                push_name(out, "next_after");
-                push(out, &next);
-                out.push(b'}');
-            }))
+            let (page, next) = blocking(move || scan.page()).await??;
+            Ok(page.answer(head, [("head", Some(head.0)), ("next_after", Some(next.0))]))
         }
     }
 }

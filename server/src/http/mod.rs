@@ -7,6 +7,7 @@ mod call;
 mod carry;
 mod contexts;
 mod diagnostics;
+mod event_page;
 mod events;
 pub(crate) mod front;
 mod health;

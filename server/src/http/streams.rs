@@ -1,6 +1,6 @@
 //! One stream: its events, and appending to it.
 
-use super::events::{PAGE_BYTES_MAX, size};
+use super::event_page::EventPage;
 use super::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use super::{Answer, Call, blocking, carry};
 use crate::app::Shared;
@@ -9,7 +9,6 @@ use crate::error::Code;
 use crate::schema::Operation;
 use crate::wire::append::{condition, stream_write};
 use crate::wire::args::Args;
-use crate::wire::envelope::{answer, push, push_list, push_name};
 use crate::wire::fields::Fields;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -84,35 +83,25 @@ async fn read(State(app): State<Shared>, Path(stream): Path<String>, uri: Uri) -
     let Wanted { from, limit, direction } = Args::decode(&uri, Wanted::of)?;
     let reader = app.store().reader();
     let position = reader.head().position;
-    let (revision, events) = blocking(move || {
+    let (revision, page) = blocking(move || {
         let revision = reader.stream_revision(&stream)?;
         let from = from.map(Revision).unwrap_or(match direction {
             Direction::Forward => Revision(1),
             Direction::Backward => revision,
         });
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        for event in reader.stream(&stream, from, direction).take(limit) {
-            let event = event?;
-            bytes += size(&event);
-            events.push(event);
-            if bytes >= PAGE_BYTES_MAX {
+        let mut page = EventPage::of(limit);
+        for event in reader.stream(&stream, from, direction) {
+            page.push(event?);
+            if page.is_full() {
                 break;
             }
         }
-        Ok::<_, store::ReadError>((revision, events))
+        Ok::<_, store::ReadError>((revision, page))
     })
     .await??;
-    let next = events.last().and_then(|last| match direction {
+    let next = page.last().and_then(|last| match direction {
         Direction::Forward => (last.revision < revision).then(|| last.revision.0 + 1),
         Direction::Backward => (last.revision.0 > 1).then(|| last.revision.0 - 1),
     });
-    Ok(answer(position, |out| {
-        out.extend_from_slice(b"{\"events\":");
-        push_list(out, &events, |out, event| query::json::event(event, out));
-        push_name(out, "revision");
-        push(out, &revision);
-        push_name(out, "next_from");
-        push(out, &next);
-        out.push(b'}');
-    }))
+    Ok(page.answer(position, [("revision", Some(revision.0)), ("next_from", next)]))
 }

@@ -1,12 +1,16 @@
-//! `derived` 4, tag, position → nothing. An event's type is in it as the tag `$type:TYPE`.
+//! `derived` 4, tag, position → nothing. An event's type is in it as the tag `$type:TYPE`, and who acted as
+//! `$agent:NAME`.
 
 use super::{Build, KeyRange, Kind, damaged};
-use crate::{Damage, Position};
+use crate::{Damage, Position, TAG_BYTES_MAX};
 use fjall::Slice;
 
 const WHAT: &str = "tag index";
 /// What comes before an event type to make it a tag.
 pub(crate) const TYPE_PREFIX: &str = "$type:";
+
+/// What comes before the name of who acted.
+pub(crate) const AGENT_PREFIX: &str = "$agent:";
 
 pub(crate) fn key(tag: &str, position: Position) -> Slice {
     Build::key(Kind::Tag, 10 + tag.len()).short(tag.as_bytes()).u64(position.0).done()
@@ -15,6 +19,11 @@ pub(crate) fn key(tag: &str, position: Position) -> Slice {
 /// The tag that an event of a type has.
 pub(crate) fn of_type(kind: &str) -> String {
     [TYPE_PREFIX, kind].concat()
+}
+
+/// The tag that an event has by who acted; a name that is longer than a tag is in no index.
+pub(crate) fn of_agent(name: &str) -> Option<String> {
+    (name.len() <= TAG_BYTES_MAX).then(|| [AGENT_PREFIX, name].concat())
 }
 
 /// Entries of `tag` between two positions, both included.

@@ -88,7 +88,8 @@ impl<R: StoredRow> Reader<R> {
     }
 
     /// Events with a tag, after `after` and up to `upto` (included). Events of a type have the tag
-    /// `$type:TYPE`.
+    /// `$type:TYPE`, those that [`Decider::actor`](crate::Decider::actor) names somebody for `$agent:NAME` (if the name is
+    /// no longer than a tag).
     pub fn tagged(
         &self,
         tag: &str,

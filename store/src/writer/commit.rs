@@ -35,7 +35,7 @@ impl<D: Decider> Writer<D> {
         *chain = encoded.chain;
         self.recent.push(&commit, bytes);
         let head = Head { position: commit.last, time: commit.time };
-        self.views.push(layer(&commit), head, *chain);
+        self.views.push(layer::<D>(&commit), head, *chain);
         *self.deadline.lock() = commit.next_deadline;
         // Before the head moves: who waited for a position finds it in what the observer keeps, too.
         if let Some(observer) = self.observer.get() {

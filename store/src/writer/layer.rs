@@ -1,30 +1,33 @@
 //! What a commit means for the derived keyspace.
 
 use crate::delta::{Entry, Layer};
-use crate::{Commit, Event, Revision, RowChange, StoredRow, keys};
+use crate::{Commit, Decider, Event, Revision, RowChange, StoredRow, keys};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
 /// Everything a commit means: a function of its events and changes alone, so that it can be worked out while
 /// the record is on its way to the disk.
-pub(crate) fn layer<R: StoredRow>(commit: &Commit<R>) -> Layer {
+pub(crate) fn layer<D: Decider>(commit: &Commit<D::Row>) -> Layer {
     let answers = commit
         .answers
         .iter()
         .map(|answered| (keys::answer::key(answered.key), Some(keys::answer::encode(commit.first))));
     let mut rows = rows(&commit.changes);
     rows.extend(answers);
-    Layer::joined(index(&commit.events), Layer::new(rows))
+    Layer::joined(index::<D>(&commit.events), Layer::new(rows))
 }
 
 /// What the events mean: where each is found.
-fn index(events: &[Event]) -> Layer {
+fn index<D: Decider>(events: &[Event]) -> Layer {
     let mut streams = FxHashMap::<&str, Vec<&Event>>::default();
     let mut tags = FxHashMap::<Cow<'_, str>, Vec<&Event>>::default();
     let mut ids = Vec::with_capacity(events.len());
     for event in events {
         streams.entry(&event.stream).or_default().push(event);
         tags.entry(keys::tag::of_type(&event.kind).into()).or_default().push(event);
+        if let Some(tag) = D::actor(event).and_then(|name| keys::tag::of_agent(&name)) {
+            tags.entry(tag.into()).or_default().push(event);
+        }
         for tag in &event.tags {
             tags.entry((**tag).into()).or_default().push(event);
         }
@@ -71,8 +74,8 @@ fn rows<R: StoredRow>(changes: &[RowChange<R>]) -> Vec<Entry> {
     entries
 }
 
-/// About what the index takes of an event: its place in its stream, its id, its type and some tags.
-const ENTRIES_PER_EVENT: usize = 7;
+/// About what the index takes of an event: its place in its stream, its id, its type, who acted and some tags.
+const ENTRIES_PER_EVENT: usize = 8;
 
 /// Entries of a kind in order. The keys of one name come in the order of its events, and no other name's lie
 /// between them ([`keys`]): sorting the names is enough, and there are far fewer of those.

@@ -1,10 +1,9 @@
 use crate::app::Shared;
 use crate::error::Error;
-use crate::http::events::{PAGE_BYTES_MAX, is_by, size};
+use crate::http::event_page::EventPage;
 use crate::http::list::Page;
 use crate::http::{Answer, blocking};
 use crate::wire::args::Args;
-use crate::wire::envelope::{answer, push, push_list, push_name};
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use domain::rows::{Row, Table};
@@ -34,9 +33,13 @@ impl Wanted {
         }
     }
 
-    fn matches(&self, event: &Event) -> bool {
-        self.agent_id.as_ref().is_none_or(|agent| is_by(event, agent))
-            && self.types.as_ref().is_none_or(|types| types.iter().any(|kind| **kind == *event.kind))
+    fn sought(&self, task: &str) -> Sought {
+        let tag = format!("task:{task}");
+        Sought::named(None, None, Some(&tag), self.agent_id.as_deref())
+    }
+
+    fn is_of_type(&self, event: &Event) -> bool {
+        self.types.as_ref().is_none_or(|types| types.iter().any(|kind| **kind == *event.kind))
     }
 
     /// The stretch of the log that the times leave.
@@ -53,58 +56,39 @@ impl Wanted {
     }
 }
 
-/// A page of a history.
-#[derive(Debug, Default)]
-struct Found {
-    events: Vec<Event>,
-    /// How many match, in this page or not.
-    total: usize,
-}
-
 /// `GET /tasks/{id}/history`: every event about the task that is wanted, oldest first, by the index of its tag.
 pub(super) async fn history(State(app): State<Shared>, Path(id): Path<String>, uri: Uri) -> Answer {
     let wanted = Args::decode(&uri, Wanted::of)?;
     let reader = app.store().reader();
     let position = reader.head().position;
     let task = Text::from(id.as_str());
-    let (page, offset) = (wanted.page, wanted.page.offset());
+    let offset = wanted.page.offset();
     let found = blocking(move || {
         reader.row(Table::Tasks.id(), &task)?.map(|_| find(&wanted, &reader, &task)).transpose()
     })
     .await??;
-    let Found { events, total } = found.ok_or_else(|| Error::not_found("task", &id))?;
+    let (events, total) = found.ok_or_else(|| Error::not_found("task", &id))?;
     let shown = offset + events.len();
-    let next_offset = (shown < total && !events.is_empty()).then_some(shown);
-    debug_assert!(events.len() <= page.limit());
-    Ok(answer(position, |out| {
-        out.extend_from_slice(b"{\"events\":");
-        push_list(out, &events, |out, event| query::json::event(event, out));
-        push_name(out, "total");
-        push(out, &total);
-        push_name(out, "next_offset");
-        push(out, &next_offset);
-        push_name(out, "next_after");
-        push(out, &next_offset.and(events.last().map(|event| event.position)));
-        out.push(b'}');
-    }))
+    let next_offset = (shown < total && events.len() > 0).then_some(shown as u64);
+    let next_after = next_offset.and(events.last().map(|event| event.position.0));
+    let others = [("total", Some(total as u64)), ("next_offset", next_offset), ("next_after", next_after)];
+    Ok(events.answer(position, others))
 }
 
-fn find(wanted: &Wanted, reader: &Reader<Row>, task: &str) -> Result<Found, ReadError> {
+/// A page of a history, and how many match, in this page or not. All of the task's events in that time are looked at.
+fn find(wanted: &Wanted, reader: &Reader<Row>, task: &str) -> Result<(EventPage, usize), ReadError> {
     let (after, upto) = wanted.stretch(reader)?;
-    let sought = Sought::named(None, None, Some(&format!("task:{task}")));
-    let mut found = Found::default();
-    let mut bytes = 0;
+    let sought = wanted.sought(task);
+    let (mut page, mut total) = (EventPage::of(wanted.page.limit()), 0);
     for event in sought.events(reader, after, upto, Direction::Forward) {
         let event = event?;
-        if !wanted.matches(&event) {
+        if !sought.holds(&event) || !wanted.is_of_type(&event) {
             continue;
         }
-        let has_room = found.events.len() < wanted.page.limit() && bytes < PAGE_BYTES_MAX;
-        if found.total >= wanted.page.offset() && has_room {
-            bytes += size(&event);
-            found.events.push(event);
+        if total >= wanted.page.offset() && !page.is_full() {
+            page.push(event);
         }
-        found.total += 1;
+        total += 1;
     }
-    Ok(found)
+    Ok((page, total))
 }

@@ -113,7 +113,7 @@ impl Past {
         let head = world.current.head.position;
         let life = Self::reaching(world, table, &[], head).await?.life(key, position);
         let Some(life) = life else { return Ok(None) };
-        Ok(version(world, table, key, life).map_err(read_error)?.map(|(entry, _)| entry))
+        Ok(version(world, table, key, life).map_err(read_error)?.map(|found| found.entry))
     }
 
     /// The versions of a row up to the statement's head, last first.
@@ -185,20 +185,29 @@ fn empty(table: Table) -> TablePast {
     TablePast::new(of_rows(table), table)
 }
 
-/// A version of a row with its end: one that was current at the statement's head is there, one that had ended is
+/// A version of a row, and the event that ended it.
+pub(crate) struct Found {
+    pub(crate) entry: Entry,
+    pub(crate) to: Option<(Position, Timestamp)>,
+}
+
+/// The version of a row that lived so: one that was current at the statement's head is there, one that had ended is
 /// in the store.
 pub(crate) fn version(
     world: &World,
     table: Table,
     key: &str,
     life: Life,
-) -> std::result::Result<Option<(Entry, Option<(Position, Timestamp)>)>, ReadError> {
+) -> std::result::Result<Option<Found>, ReadError> {
     let head = world.current.head.position;
     Ok(match life.to.filter(|to| *to <= head) {
-        Some(to) => world
-            .reader
-            .version(table.id(), key, to)?
-            .map(|closed| (Entry::new(closed.version), Some((to, closed.to_time)))),
-        None => world.current.rows(table).row(key).map(|(_, entry)| (entry.clone(), None)),
+        Some(to) => {
+            let closed = world.reader.version(table.id(), key, to)?;
+            closed.map(|it| Found { entry: Entry::new(it.version), to: Some((to, it.to_time)) })
+        }
+        None => {
+            let row = world.current.rows(table).row(key);
+            row.map(|(_, entry)| Found { entry: entry.clone(), to: None })
+        }
     })
 }

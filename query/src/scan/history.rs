@@ -186,7 +186,7 @@ impl HistorySource {
         let mut versions = Vec::with_capacity(lives.len());
         for (key, life) in lives {
             let found = past::version(&self.world, self.table, key, life).map_err(read_error)?;
-            let Some((mut entry, to)) = found else { continue };
+            let Some(past::Found { mut entry, to }) = found else { continue };
             if self.needs(&tasks::COUNTS) {
                 let beside = Past::row(&self.world, Table::TaskGraph, key, life.from).await?;
                 entry.graph = beside.as_ref().map_or_else(TaskGraph::default, rows::graph_of);

@@ -49,7 +49,7 @@ fn every_moment_is_right(fixture: &Fixture) {
             // One by one, and from the last to the first.
             for (key, row) in step.after.rows(table).iter().map(|(key, _)| key).zip(&expected) {
                 let found = fixture.query(&format!("SELECT * FROM {} WHERE id = '{key}' {at}", schema.name));
-                assert_eq!(found, [row.clone()], "{} {key} {at}", schema.name);
+                assert_eq!(found, std::slice::from_ref(row), "{} {key} {at}", schema.name);
             }
             let backwards = fixture.query(&format!("SELECT * FROM {} ORDER BY id DESC {at}", schema.name));
             assert!(backwards.iter().eq(expected.iter().rev()), "{} {at}", schema.name);

@@ -39,7 +39,11 @@ impl Aggregate {
                     return Err(Stop::Unknowable("how a mean of durations is rounded"));
                 }
                 let numbers: Vec<f64> = rows.iter().filter_map(|(_, value)| value.float()).collect();
-                self.number(numbers).map(Value::Float)
+                let number = self.number(numbers);
+                if number.is_some_and(|number| !number.is_finite()) {
+                    return Err(Stop::Unknowable("whether what lies between is too great"));
+                }
+                number.map(Value::Float)
             }
         };
         Ok(value.unwrap_or(Value::Null))

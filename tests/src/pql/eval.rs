@@ -98,11 +98,11 @@ impl Node {
             }
             Self::Between { negated, operand, low, high } => {
                 let (operand, low, high) = (value(operand)?, value(low)?, value(high)?);
-                if unordered(&operand) || unordered(&low) || unordered(&high) {
-                    return Err(Stop::Unknowable("BETWEEN beside lists"));
-                }
-                let above = compare(&operand, &low).map(Ordering::is_ge);
-                let below = compare(&operand, &high).map(Ordering::is_le);
+                let beside = |bound: &Value| {
+                    if unordered(&operand) || unordered(bound) { None } else { compare(&operand, bound) }
+                };
+                let above = beside(&low).map(Ordering::is_ge);
+                let below = beside(&high).map(Ordering::is_le);
                 let between = match (above, below) {
                     (Some(false), _) | (_, Some(false)) => Some(false),
                     (Some(true), Some(true)) => Some(true),

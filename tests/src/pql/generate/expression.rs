@@ -23,7 +23,7 @@ impl Generator {
     }
 
     /// A text that such a column may have.
-    fn text_like(&mut self, word: &str) -> String {
+    pub(super) fn text_like(&mut self, word: &str) -> String {
         let text = match word {
             "status" => self
                 .pick(&["open", "in_progress", "blocked", "completed", "active", "released", "failed"])
@@ -129,7 +129,7 @@ impl Generator {
         self.seed.pick(&all).copied().unwrap_or(Type::Text)
     }
 
-    fn comparison(&mut self) -> &'static str {
+    pub(super) fn comparison(&mut self) -> &'static str {
         self.pick(&["=", "=", "!=", "<>", "≠", "<", "<=", "≤", ">", ">=", "≥"])
     }
 
@@ -261,7 +261,17 @@ impl Generator {
     fn path_beside(&mut self, reach: &[Reach], depth: usize) -> String {
         let Some(path) = self.column(reach, Type::Json) else { return "true".to_owned() };
         let op = self.comparison();
-        match self.seed.below(0..9) {
+        let not = if self.percent(30) { "NOT " } else { "" };
+        match self.seed.below(0..15) {
+            9 => format!("{} {not}IN ({}, {}, null)", path.text, self.int_constant(), self.int_constant()),
+            10 => format!("{} {not}IN ({}, 'x')", path.text, self.text_like(&path.word)),
+            11 => format!("{} {not}BETWEEN {} AND {}", path.text, self.int_constant(), self.float_constant()),
+            12 => format!("{} ∈ {}", self.text(reach, 0), path.text),
+            13 => format!(
+                "CASE {} WHEN 1 THEN true WHEN 2 THEN false ELSE {} IS NULL END",
+                path.text, path.text
+            ),
+            14 => format!("{} {not}LIKE {}", path.text, self.pick(&["'%a%'", "'_'", "''", "'%'"])),
             0 | 1 => format!("{} {op} {}", path.text, self.int(reach, depth.min(1))),
             2 => format!("{} {op} {}", path.text, self.float_constant()),
             3 | 4 => format!("{} {op} {}", path.text, self.text_like(&path.word)),
@@ -312,7 +322,19 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.seed.below(0..12) {
+        match self.seed.below(0..15) {
+            12 => match self.column(reach, Type::Json) {
+                Some(path) => format!("coalesce({}, {})", path.text, self.seed.int(-2..5)),
+                None => "2".to_owned(),
+            },
+            13 => format!("CAST({} AS int)", self.pick(&["2.9", "-2.9", "true", "' 7 '", "false", "null"])),
+            14 => match self.column(reach, Type::Json) {
+                Some(path) => {
+                    let when = self.truth(reach, 0);
+                    format!("CASE WHEN {when} THEN {} ELSE {} END", path.text, self.seed.int(0..9))
+                }
+                None => "3".to_owned(),
+            },
             0..3 => {
                 let (left, sign) = (self.int(reach, depth), self.pick(&["+", "-", "−"]));
                 format!("({left} {sign} {})", self.int(reach, depth))
@@ -361,7 +383,13 @@ impl Generator {
             };
         }
         let path = self.column(reach, Type::Json).map_or_else(|| "0.5".to_owned(), |path| path.text);
-        match self.seed.below(0..6) {
+        match self.seed.below(0..9) {
+            6 => format!("CAST({} AS float)", self.int(reach, depth - 1)),
+            7 => {
+                let function = self.pick(&["greatest", "least", "coalesce"]);
+                format!("{function}({}, {})", self.int(reach, 0), self.float_constant())
+            }
+            8 => format!("({path} {} {})", self.pick(&["%", "-", "/"]), self.pick(&["2", "2.5", "-3"])),
             0 => format!("float({path})").replace("float(0.5)", "0.5"),
             1 => format!("({path} + {})", self.int(reach, 0)),
             2 => format!("({path} * {})", self.float_constant()),
@@ -383,7 +411,18 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.seed.below(0..10) {
+        match self.seed.below(0..12) {
+            10 => {
+                let kind = self.any_type();
+                match kind {
+                    Type::Bool | Type::Time => format!("CAST({} AS text)", self.of(kind, reach, 0)),
+                    _ => "CAST(12 AS text)".to_owned(),
+                }
+            }
+            11 => match self.column(reach, Type::Set) {
+                Some(set) => format!("text(CAST({} AS json)) || 'a'", set.text),
+                None => "'b'".to_owned(),
+            },
             0 => format!("{}({})", self.pick(&["lower", "upper", "trim", "LOWER"]), self.text(reach, depth)),
             1 => format!("substr({}, {})", self.text(reach, depth), self.seed.int(-2..6)),
             2 => format!(

@@ -45,8 +45,9 @@ fn is_constant(written: &str) -> bool {
 impl Generator {
     pub(super) fn any_statement(&mut self) -> String {
         match self.seed.below(0..100) {
-            0..42 => self.simple(),
-            42..62 => self.grouped(),
+            0..28 => self.simple(),
+            28..44 => self.pointed(),
+            44..62 => self.grouped(),
             62..76 => self.joined(),
             76..82 => self.nested(),
             82..88 => self.next(),
@@ -192,6 +193,98 @@ impl Generator {
         )
     }
 
+    /// A few rows of one table, by what they may be looked up by.
+    fn pointed(&mut self) -> String {
+        let table = self.pick(&[
+            "tasks",
+            "tasks",
+            "tasks",
+            "events",
+            "events",
+            "runs",
+            "leases",
+            "agents",
+            "relationships",
+        ]);
+        let history = table != "events" && self.percent(15);
+        let moment = if history { String::new() } else { self.moment() };
+        self.exact &= !history;
+        let columns: &[&str] = match table {
+            "tasks" => &["id", "id", "status", "owner_agent_id", "parent_id", "project_id"],
+            "events" => &["stream", "type", "task_id", "agent_id", "id"],
+            "agents" => &["id", "agent_id", "role"],
+            "relationships" => &["from_task_id", "to_task_id", "type"],
+            _ => &["task_id", "agent_id", "id", "status"],
+        };
+        let columns: &[&str] = if table == "agents" { &columns[..1] } else { columns };
+        let mut found = Vec::new();
+        for _ in 0..self.seed.below(1..3) {
+            let column = self.pick(columns);
+            let word = match (table, column) {
+                ("agents", _) => "agent_id",
+                (_, column) => column,
+            };
+            found.push(match self.seed.below(0..10) {
+                0 | 1 => {
+                    let items: Vec<String> =
+                        (0..self.seed.below(1..5)).map(|_| self.text_like(word)).collect();
+                    format!("{column} IN ({})", items.join(", "))
+                }
+                2 => format!("{} = {column}", self.text_like(word)),
+                3 => format!("({column} = {} OR {column} = {})", self.text_like(word), self.text_like(word)),
+                4 if table == "events" => {
+                    let tags = self.words.tags.clone();
+                    let (tag, other) = (self.one_of(&tags), self.one_of(&tags));
+                    let sets = [
+                        format!("tags ⊇ {{'{tag}'}}"),
+                        format!("tags @> {{'{tag}', '{other}'}}"),
+                        format!("'{tag}' IN tags"),
+                        format!("tags && {{'{tag}', '{other}'}}"),
+                    ];
+                    self.one_of(&sets)
+                }
+                5 if table == "events" => {
+                    format!("position {} {}", self.comparison(), self.seed.int(-1..200))
+                }
+                6 if table == "events" => {
+                    format!("position BETWEEN {} AND {}", self.seed.int(-1..100), self.seed.int(0..200))
+                }
+                7 => format!("{column} IS NULL"),
+                _ => format!("{column} = {}", self.text_like(word)),
+            });
+        }
+        let reach = reach(table, "");
+        let reach: Vec<Reach> = match history {
+            true => reach.into_iter().filter(|one| one.kind == Type::Text).collect(),
+            false => reach,
+        };
+        if self.percent(35) {
+            let more = self.truth(&reach, 1);
+            let at = self.seed.below(0..found.len() + 1);
+            found.insert(at, format!("({more})"));
+        }
+        let mut items = Vec::new();
+        for index in 0..self.seed.below(1..4) {
+            let kind = if history { Type::Text } else { self.any_type() };
+            items.push(format!("{} AS c{index}", self.of(kind, &reach, 1)));
+        }
+        let counted = self.percent(15);
+        let items = if counted { "count(*) AS n".to_owned() } else { items.join(", ") };
+        let key = if table == "events" { "position" } else { "id" };
+        let end = match (counted, history) {
+            (true, _) => String::new(),
+            (_, true) => " ORDER BY id, from_position".to_owned(),
+            _ if self.percent(40) => {
+                let by = self.text(&reach, 0);
+                let by = if is_constant(&by) { String::new() } else { format!("{by}{}, ", self.direction()) };
+                format!(" ORDER BY {by}{key}{}{}", self.direction(), self.cut())
+            }
+            _ => self.cut(),
+        };
+        let version = if history { " HISTORY" } else { "" };
+        format!("SELECT {items} FROM {table}{version} WHERE {}{end}{moment}", found.join(" AND "))
+    }
+
     fn aggregate(&mut self, reach: &[Reach], ordered: bool) -> String {
         let distinct = if self.percent(20) { "DISTINCT " } else { "" };
         match self.seed.below(0..13) {
@@ -283,7 +376,15 @@ impl Generator {
         let filter = self.maybe_where(&reach, 40);
         let by = if by.is_empty() { String::new() } else { format!(" GROUP BY {}", by.join(", ")) };
         let having = match self.percent(20) {
-            true => format!(" HAVING {} {} {}", "count(*)", self.comparison_of_counts(), self.seed.int(0..6)),
+            true => {
+                let mut having = format!("count(*) {} {}", self.comparison_of_counts(), self.seed.int(0..6));
+                if self.percent(50) {
+                    let (function, of) = (self.pick(&["max", "min", "sum"]), self.int(&reach, 0));
+                    let join = self.pick(&["AND", "OR", "AND NOT"]);
+                    having = format!("{having} {join} {function}({of}) > {}", self.seed.int(-2..8));
+                }
+                format!(" HAVING {having}")
+            }
             false => String::new(),
         };
         let mut order = String::new();
@@ -330,6 +431,10 @@ impl Generator {
             all.extend(reach("relationships", "c"));
         }
         let mut items = Vec::new();
+        if self.percent(8) && right != "tasks" && right != "events" {
+            let filter = self.truth(&all, 1);
+            return format!("SELECT b.*, a.id FROM {from} WHERE {filter}{moment}");
+        }
         let grouped = self.percent(25);
         let mut by = String::new();
         if grouped {
@@ -382,6 +487,14 @@ impl Generator {
             true => "s.c0 AS a, s.c1".to_owned(),
             false => "count(*) AS n, count(DISTINCT s.c1) AS d".to_owned(),
         };
+        if self.percent(30) {
+            let kind = self.pick(&["JOIN", "LEFT JOIN"]);
+            return format!(
+                "SELECT t.id AS id, n.n AS n, n.last AS last FROM tasks t {kind} (SELECT task_id, count(*) AS n, \
+                 max(id) AS last FROM runs GROUP BY task_id) n ON n.task_id = t.id AND n.n > {} {moment}",
+                self.seed.int(0..3)
+            );
+        }
         match self.percent(50) {
             true => format!("SELECT {items} FROM ({select}) s{filter}{moment}"),
             false => format!(
@@ -437,6 +550,24 @@ impl Generator {
             let key = self.pick(&["h.event_type", "h.id", "h.actor"]);
             return format!(
                 "SELECT {key} AS k, count(*) AS n, max(h.to_position) AS m FROM {table} HISTORY h{filter} GROUP BY {key}"
+            );
+        }
+        if self.percent(25) {
+            let own = self.percent(50);
+            let moment = if own { format!(" AS OF {}", self.some_moment()) } else { String::new() };
+            self.exact = false;
+            let kind = self.pick(&["JOIN", "LEFT JOIN"]);
+            return format!(
+                "SELECT t.id AS id, h.from_position AS p, h.event_type AS e FROM {table}{moment} t {kind} {table} HISTORY h \
+                 ON h.id = t.id AND {}{}",
+                self.pick(&["h.valid_to IS NULL", "h.to_position < 90", "h.actor = 'agent-1'", "true"]),
+                filter
+                    .replace("h.", "t.")
+                    .replace("t.valid", "h.valid")
+                    .replace("t.from_p", "h.from_p")
+                    .replace("t.to_p", "h.to_p")
+                    .replace("t.event", "h.event")
+                    .replace("t.actor", "h.actor")
             );
         }
         let kind = self.any_type();

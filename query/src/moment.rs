@@ -26,8 +26,7 @@ pub(crate) fn of(world: &World, moment: &Moment) -> Result<AsOf, Error> {
         Ok(AsOf { position, time, is_head: position == head })
     };
     let at_position = |position: Position| {
-        let event = world.reader.event(position).map_err(unreadable)?;
-        let time = event.map_or(Timestamp::default(), |event| event.time);
+        let time = world.reader.time(position).map_err(unreadable)?.unwrap_or_default();
         Ok(AsOf { position, time, is_head: position == head })
     };
     match &moment.kind {

@@ -15,6 +15,7 @@ mod planted;
 use crate::journal;
 use crate::keys::{self, KeyRange};
 use crate::lock::{Lock, LockError};
+use crate::read::Times;
 use crate::{Damage, Direction, EventId, OpenError, Options, Position, ReadError, Timestamp};
 use fjall::compaction::Leveled;
 use fjall::{Database, Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Slice, Snapshot};
@@ -47,6 +48,8 @@ pub(crate) struct Disk {
     log_database: Database,
     views: ViewsDatabase,
     node: EventId,
+    /// Of records that were looked into.
+    pub(crate) times: Times,
     #[cfg(test)]
     pub(crate) faults: crate::fault::Faults,
     _lock: Lock,
@@ -123,6 +126,7 @@ impl Disk {
             log_database,
             views: views()?,
             node,
+            times: Times::default(),
             #[cfg(test)]
             faults: crate::fault::Faults::default(),
             _lock: lock,

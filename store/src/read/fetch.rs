@@ -35,7 +35,15 @@ impl<R> Fetch<R> {
 
     /// The time of the event at a position that is in the log.
     pub(crate) fn time(&mut self, position: Position) -> Result<Timestamp, ReadError> {
-        self.find(position)?;
+        if !self.has(position) {
+            if let Some(time) = self.disk.times.get(position) {
+                return Ok(time);
+            }
+            self.find(position)?;
+            if let Last::Record(record) = &self.last {
+                self.disk.times.put(record)?;
+            }
+        }
         match &self.last {
             Last::Commit(commit) => Ok(commit.event(position).ok_or_else(|| missing(position))?.time),
             Last::Record(record) => Ok(record.time(position)?),

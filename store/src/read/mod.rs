@@ -4,6 +4,7 @@ mod events;
 mod fetch;
 mod index;
 mod rows;
+mod times;
 
 use crate::disk::Disk;
 use crate::recent::Recent;
@@ -15,6 +16,7 @@ use crate::{
 use std::sync::Arc;
 
 pub(crate) use fetch::Fetch;
+pub(crate) use times::Times;
 
 /// Everything as it was at one head: later commits are never seen. Cheap to make and to clone; what it
 /// reads is read when it is asked for. Old data that it can see is kept on disk for as long as it or one of
@@ -51,6 +53,18 @@ impl<R: StoredRow> Reader<R> {
             return Ok(None);
         }
         self.fetch().event(position).map(Some)
+    }
+
+    /// The time of the event at `position`; none past the head. Cheaper than the event where many were committed
+    /// together.
+    ///
+    /// # Errors
+    /// When the disk cannot be read or is damaged.
+    pub fn time(&self, position: Position) -> Result<Option<Timestamp>, ReadError> {
+        if position == Position::ZERO || position > self.view.head.position {
+            return Ok(None);
+        }
+        self.fetch().time(position).map(Some)
     }
 
     /// Events after `after` and up to `upto` (included; the head when it is past it).

@@ -163,13 +163,16 @@ impl fmt::Display for Rendered<'_> {
         let place = self.error.place(self.text);
         let line = self.text.lines().nth(place.line - 1).unwrap_or("");
         let number = place.line.to_string();
+        // A tab before the place is a tab below it, however wide tabs are.
+        let before = line.chars().chain(std::iter::repeat(' ')).take(place.column - 1);
+        let skipped: String = before.map(|it| if it == '\t' { it } else { ' ' }).collect();
         writeln!(f, "error[{}]: {}", self.error.code.as_str(), self.error.message)?;
         writeln!(f, "  {number} | {line}")?;
         write!(
             f,
             "  {blank} | {skip}{carets}",
             blank = " ".repeat(number.len()),
-            skip = " ".repeat(place.column - 1),
+            skip = skipped,
             carets = "^".repeat(place.length)
         )?;
         if let Some(hint) = &self.error.hint {

@@ -5,6 +5,9 @@ use datafusion::error::DataFusionError;
 use grammar::{Code, Error, Span};
 use std::fmt;
 
+/// Most errors of a statement that are told: nobody reads more, and each repeats its line.
+pub(crate) const ERRORS_TOLD_MAX: usize = 20;
+
 /// Why a statement was not carried out. Either the statement is at fault or met a limit (`errors`), or the
 /// log cannot be read or the engine is at fault (`internal`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +21,10 @@ pub struct QueryError {
 }
 
 impl QueryError {
-    /// A statement at fault; there is at least one error.
+    /// A statement at fault; there is at least one error. Of very many the first are told.
     #[must_use]
-    pub fn statement(text: &str, errors: Vec<Error>) -> Self {
+    pub fn statement(text: &str, mut errors: Vec<Error>) -> Self {
+        errors.truncate(ERRORS_TOLD_MAX);
         Self { text: text.to_owned(), errors, internal: None }
     }
 

@@ -132,5 +132,6 @@ pub(crate) fn scope(schema: &TableSchema) -> Scope {
             order: Vec::new(),
             sequence: None,
         }],
+        is_partial: false,
     }
 }

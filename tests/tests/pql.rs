@@ -11,7 +11,7 @@ macro_rules! files {
             async fn $name() {
                 let dir = tempfile::tempdir().unwrap();
                 let server = Server::start(dir.path());
-                slt::run(&folder().join(concat!(stringify!($name), ".slt")), &server.client()).await;
+                slt::run(&folder().join(concat!(stringify!($name), ".slt")), server).await;
             }
         )+
 
@@ -27,7 +27,24 @@ macro_rules! files {
     };
 }
 
-files!(clauses, errors, examples, expressions, json, moments, next_task, sets, tables);
+files!(
+    aggregates,
+    clauses,
+    coercion,
+    errors,
+    examples,
+    expressions,
+    functions,
+    grammar,
+    json,
+    limits,
+    mistakes,
+    moments,
+    next_task,
+    sets,
+    subscribe,
+    tables
+);
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("pql")

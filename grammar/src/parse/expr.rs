@@ -4,6 +4,7 @@
 //! and expressions and errors travel boxed, so that the deepest text allowed fits a small stack even in an
 //! unoptimised build.
 
+use super::scan::{Kind, Token};
 use super::{Builder, Pair, Result, Rule, child, misplaced, syntax};
 use crate::ast::{BinaryOp, Expr, ExprKind, FunctionCall, Ident, Literal, PathStep, Quantified, UnaryOp};
 use crate::precedence::Precedence;
@@ -55,22 +56,36 @@ impl Builder<'_> {
         let operand = self.operand(parts.next().ok_or_else(|| misplaced(span))?)?;
         let Some(tested) = parts.next() else { return Ok(operand) };
         if let Some(second) = parts.next() {
-            return Err(self.chained(second));
+            return Err(self.chained(&operand, &tested, second));
         }
         self.tested(operand, tested)
     }
 
     /// The error for a second comparison: it stands at that one's sign.
-    fn chained(&self, tested: Pair<'_>) -> Box<Error> {
-        let whole = self.span(&tested);
-        let sign = tested
+    fn chained(&self, operand: &Built, first: &Pair<'_>, second: Pair<'_>) -> Box<Error> {
+        let whole = self.span(&second);
+        let before = operand.outer.to(self.span(first));
+        let sign = second
             .into_inner()
             .flat_map(Pair::into_inner)
             .take_while(|part| !matches!(part.as_rule(), Rule::operand | Rule::in_list | Rule::select_source))
             .map(|part| self.span(&part))
             .reduce(Span::to);
-        let error = Error::new(Code::Syntax, sign.unwrap_or(whole), "comparisons do not chain");
-        Box::new(error.hint("write `a < b AND b < c`, or put one comparison in parentheses"))
+        let sign = sign.unwrap_or(whole);
+        let joins = |sign: &str| {
+            let is_sign = |token: &&Token| token.kind == Kind::Sign && self.written(token.span) == sign;
+            self.tokens
+                .iter()
+                .filter(is_sign)
+                .any(|token| before.start <= token.span.start && token.span.end <= before.end)
+        };
+        let error = Error::new(Code::Syntax, sign, "comparisons do not chain");
+        Box::new(error.hint(match self.written(sign) {
+            "&&" => "conditions are joined with AND; `&&` asks whether two sets share a member",
+            _ if joins("&&") => "conditions are joined with AND; `&&` asks whether two sets share a member",
+            _ if joins("||") => "conditions are joined with OR; `||` joins texts",
+            _ => "write `a < b AND b < c`, or put one comparison in parentheses",
+        }))
     }
 
     fn tested(&mut self, operand: Built, pair: Pair<'_>) -> Result<Built> {

@@ -7,6 +7,8 @@ mod clause;
 mod expected;
 mod expr;
 mod literal;
+#[cfg(test)]
+mod records;
 mod scan;
 mod statement;
 

@@ -41,7 +41,7 @@ const SHORT_SIGNS: &str = "()[]{},.;*/%+-−=<>&|\\∖∩∪⊆⊇⊂⊃∈∉�
 
 /// Signs of other languages, longest first: the sign, what is wrong, what would be right. None of these can
 /// stand in a correct statement.
-const FOREIGN_SIGNS: [(&str, &str, &str); 22] = [
+const FOREIGN_SIGNS: [(&str, &str, &str); 24] = [
     ("&&&", "`&&&` is no operator", "`&&` is OVERLAPS, `&` is ∩"),
     ("|||", "`|||` is no operator", "`||` joins texts, `|` is ∪"),
     ("===", "`===` is no operator", "equality is a single `=`"),
@@ -56,6 +56,8 @@ const FOREIGN_SIGNS: [(&str, &str, &str); 22] = [
     ("->", "`->` is no operator", "a path into JSON is written `data.key`"),
     ("::", "`::` is no operator", "write CAST(e AS type)"),
     (":=", "`:=` is no operator", "equality is a single `=`"),
+    ("**", "`**` is no operator", "powers are not part of PQL"),
+    ("//", "`//` does not start a comment", "a comment runs from `--` to the end of its line"),
     ("/*", "`/*` does not start a comment", "a comment runs from `--` to the end of its line"),
     ("!", "`!` is no operator", "write NOT"),
     ("^", "`^` is no operator", "powers are not part of PQL"),
@@ -162,6 +164,16 @@ impl<'t> Scanner<'t> {
             self.skip_while(|byte| byte.is_ascii_digit());
         }
         let number_end = self.at;
+        // A step may follow a number, though nothing comes of it; a blank or the end never does.
+        if number_end == digits_end
+            && let [b'.', rest @ ..] = self.rest().as_bytes()
+            && rest.first().is_none_or(|next| matches!(next, b' ' | b',' | b')' | b'+' | b'-' | b'*' | b'/'))
+        {
+            let span = Span::new(start, number_end + 1);
+            let written = cut(&self.text[start..number_end]);
+            return Err(Error::new(Code::Syntax, span, format!("`{written}.` is no number"))
+                .hint(format!("write {written}.0")));
+        }
         self.skip_word();
         let suffix = &self.text[number_end..self.at];
         if suffix.is_empty() {
@@ -173,7 +185,10 @@ impl<'t> Scanner<'t> {
         let span = Span::new(start, self.at);
         let written = cut(&self.text[start..self.at]);
         let lower = suffix.to_ascii_lowercase();
-        Err(if number_end != digits_end {
+        Err(if &self.text[start..digits_end] == "0" && suffix.starts_with(['x', 'X', 'b', 'o']) {
+            Error::new(Code::Syntax, span, format!("`{written}` is no number"))
+                .hint("numbers are written in decimal")
+        } else if number_end != digits_end {
             Error::new(Code::Syntax, span, format!("`{written}` is no number"))
                 .hint("a duration is whole: write 1500ms, not 1.5s")
         } else if suffix.starts_with('_') && suffix.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
@@ -237,6 +252,12 @@ impl<'t> Scanner<'t> {
             (Some(sign), Some((other, ..))) if sign.len() >= other.len() => self.at += sign.len(),
             (_, Some((sign, message, hint))) => {
                 let span = Span::new(self.at, self.at + sign.len());
+                let rest = &rest[sign.len()..];
+                if *sign == "!" && rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('=') {
+                    return Err(
+                        Error::new(Code::Syntax, span, *message).hint("`!=` is written without a blank")
+                    );
+                }
                 return Err(Error::new(Code::Syntax, span, *message).hint(*hint));
             }
             (None, None) if SHORT_SIGNS.contains(first) => self.at += first.len_utf8(),

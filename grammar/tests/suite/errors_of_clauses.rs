@@ -5,8 +5,18 @@ use crate::refuse;
 #[test]
 fn the_select_list() {
     refuse("SELECT", "expected an expression after SELECT, found the end", "", "");
-    refuse("SELECT id", "expected FROM after the select list, found the end", "", "");
-    refuse("SELECT FROM tasks", "expected an expression after SELECT, found `FROM`", "FROM", "");
+    refuse(
+        "SELECT id",
+        "expected FROM after the select list, found the end",
+        "",
+        "every select reads a table: SELECT id FROM tasks",
+    );
+    refuse(
+        "SELECT FROM tasks",
+        "expected an expression after SELECT, found `FROM`",
+        "FROM",
+        "`*` gives every column: SELECT * FROM …",
+    );
     refuse(
         "SELECT id, FROM tasks",
         "expected an expression after `,`, found `FROM`",
@@ -180,7 +190,14 @@ fn from_and_joins() {
         "SELECT id FROM a CROSS JOIN b",
         "there is no CROSS JOIN",
         "CROSS JOIN",
-        "only INNER JOIN and LEFT JOIN are known; a table is named so with AS",
+        "only INNER JOIN and LEFT JOIN are known: JOIN b ON TRUE; a table is named so with AS",
+    );
+    // Behind an alias as well.
+    refuse(
+        "SELECT a.id FROM a x RIGHT JOIN b ON b.id = x.b_id",
+        "there is no RIGHT JOIN",
+        "RIGHT JOIN",
+        "only INNER JOIN and LEFT JOIN are known: swap the two sides; a table is named so with AS",
     );
     refuse(
         "SELECT id FROM a NATURAL JOIN b",

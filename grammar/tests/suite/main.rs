@@ -20,6 +20,7 @@ mod spans;
 mod statements;
 mod strip;
 mod trees;
+mod variants;
 
 use agentpm_grammar::{parse, parse_predicate};
 use std::panic::Location;

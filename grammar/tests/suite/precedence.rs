@@ -117,7 +117,6 @@ fn comparisons_do_not_chain() {
         ("BETWEEN 1 AND 2", "BETWEEN"),
         ("IS NOT NULL", "IS NOT NULL"),
         ("MATCHES 'x'", "MATCHES"),
-        ("&& c", "&&"),
     ] {
         for first in ["a < b", "a IN (1, 2)", "a IS NULL", "a BETWEEN 1 AND 2", "a LIKE 'x'"] {
             refuse(
@@ -128,5 +127,11 @@ fn comparisons_do_not_chain() {
             );
         }
     }
+    // Signs that join conditions in other languages.
+    let and = "conditions are joined with AND; `&&` asks whether two sets share a member";
+    let or = "conditions are joined with OR; `||` joins texts";
+    refuse("SELECT a FROM t WHERE a < b && c", "comparisons do not chain", "&&", and);
+    refuse("SELECT a FROM t WHERE a && b < c", "comparisons do not chain", "<", and);
+    refuse("SELECT a FROM t WHERE a < 1 || b < c", "comparisons do not chain", "<", or);
     check_predicate("(a < b) = (b < c)", "(Equal (Less a b) (Less b c))");
 }

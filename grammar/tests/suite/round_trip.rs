@@ -2,6 +2,7 @@
 
 use super::strip::{strip, strip_expr};
 use super::trees::{expr, statement};
+use super::variants;
 use agentpm_grammar::{RESERVED, parse, parse_predicate};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -84,6 +85,19 @@ fn broken_statements_are_read_or_refused() {
         }
         read_or_refuse(&words.join(" "))
     });
+}
+
+/// The trees that are drawn here are of every kind there is: nothing is printed that was never read back.
+#[test]
+fn every_kind_of_node_is_drawn() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+    let into = seen.clone();
+    holds(statement, move |tree| {
+        variants::of(&tree, &mut into.lock().unwrap());
+        Ok(())
+    });
+    let missing: Vec<String> = variants::all().difference(&seen.lock().unwrap()).cloned().collect();
+    assert!(missing.is_empty(), "no tree has {missing:?}");
 }
 
 fn read_or_refuse(text: &str) -> Result<(), TestCaseError> {

@@ -19,44 +19,45 @@ use std::sync::Arc;
 pub(super) const SOURCES_MAX: usize = 64;
 
 impl Planner<'_> {
-    /// FROM and its joins: the scope that the rest of the select sees, and the plan below it.
+    /// FROM and its joins: the scope that the rest of the select sees, and the plan below it, if all of it holds.
     pub(super) fn from(
         &self,
         from: &FromClause,
         outer: Option<&Scope>,
         errors: &mut Vec<Error>,
-    ) -> Option<(Scope, LogicalPlan)> {
+    ) -> (Scope, Option<LogicalPlan>) {
         let first = self.source(&from.source, errors);
         let mut scope = Scope::default();
         let mut plan = None;
-        if let Some((source, below)) = first {
-            scope.sources.push(source);
-            plan = Some(below);
+        match first {
+            Some((source, below)) => {
+                scope.sources.push(source);
+                plan = Some(below);
+            }
+            None => scope.is_partial = true,
         }
-        let mut is_whole = plan.is_some();
         for join in &from.joins {
-            let Some((source, right)) = self.source(&join.source, errors) else {
-                is_whole = false;
-                continue;
+            let right = match self.source(&join.source, errors) {
+                Some((source, right)) => {
+                    if let Some(known) = scope.source(&source.name) {
+                        errors.push(twice(&scope.sources[known].name, &join.source));
+                        plan = None;
+                    }
+                    scope.sources.push(source);
+                    Some(right)
+                }
+                None => {
+                    scope.is_partial = true;
+                    None
+                }
             };
-            if let Some(known) = scope.source(&source.name) {
-                errors.push(twice(&scope.sources[known].name, &join.source));
-                is_whole = false;
-            }
-            scope.sources.push(source);
-            if !is_whole {
-                continue;
-            }
             let mut resolver = Resolver::new(&scope, self.params, errors);
             resolver.now = Some(self.moments.now);
             resolver.aggregates = Err("ON");
             resolver.subselects = Err("a sub-select stands only in FROM, WHERE and HAVING");
             resolver.outer = None;
             let on = resolver.filter(&join.on);
-            let (Some(on), Some(left)) = (on, plan.take()) else {
-                is_whole = false;
-                continue;
-            };
+            let (Some(on), Some(left), Some(right)) = (on, plan.take(), right) else { continue };
             let on = lower::lower_on(on, &|column, _| scope.plan_column(column, outer));
             let kind = match join.kind {
                 JoinKind::Inner => JoinType::Inner,
@@ -66,13 +67,10 @@ impl Planner<'_> {
                 LogicalPlanBuilder::from(left).join_on(right, kind, on).and_then(LogicalPlanBuilder::build);
             match joined {
                 Ok(joined) => plan = Some(joined),
-                Err(error) => {
-                    errors.push(planning(&error, join.source.span));
-                    is_whole = false;
-                }
+                Err(error) => errors.push(planning(&error, join.source.span)),
             }
         }
-        if is_whole { Some((scope, plan?)) } else { None }
+        (scope, plan)
     }
 
     /// One source: what it is called, its columns, its plan.

@@ -9,6 +9,7 @@ use crate::types::Type;
 use datafusion::common::{Column as PlanColumn, Result};
 use datafusion::logical_expr::{Expr as Plan, LogicalPlanBuilder};
 use grammar::{Code, Error};
+use std::convert::Infallible;
 
 /// The keys and aggregates of a select. Columns of the grouped rows are the keys, then the aggregates.
 pub(super) struct Grouping {
@@ -71,10 +72,24 @@ impl Grouping {
                 let name = &source.columns[column.column].name;
                 let message = format!("`{name}` is neither in GROUP BY nor inside an aggregate");
                 let hint = format!("add `{name}` to GROUP BY, or take any({name})");
-                errors.push(Error::new(Code::NotGrouped, expr.span, message).hint(hint));
+                // Of the columns that a star stands for, one is enough to be told.
+                let is_told = errors
+                    .last()
+                    .is_some_and(|error| error.code == Code::NotGrouped && error.span == expr.span);
+                if !is_told {
+                    errors.push(Error::new(Code::NotGrouped, expr.span, message).hint(hint));
+                }
                 None
             }
-            _ => expr.map_children(&mut |child| self.replace(child, scope, errors).ok_or(())).ok(),
+            _ => {
+                let mut is_whole = true;
+                let replaced = expr.map_children(&mut |child: Expr| {
+                    let replaced = self.replace(child.clone(), scope, errors);
+                    is_whole &= replaced.is_some();
+                    Ok::<Expr, Infallible>(replaced.unwrap_or(child))
+                });
+                replaced.ok().filter(|_| is_whole)
+            }
         }
     }
 

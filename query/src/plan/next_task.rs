@@ -60,7 +60,7 @@ fn plan(
     let version = TableVersion::At(moments.at);
     let (source, below) =
         planner.scan(schema.name.to_owned(), schema, version, provider, Span::default(), errors)?;
-    let scope = Scope { sources: vec![source] };
+    let scope = Scope { sources: vec![source], is_partial: false };
     let filter = match &next.filter {
         Some(filter) => {
             let mut resolver = Resolver::new(&scope, params, errors);

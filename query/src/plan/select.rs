@@ -42,9 +42,10 @@ pub fn select(select: &Select, catalog: &dyn Catalog, params: &Params) -> Result
     }
 }
 
-/// Errors in order of place, each once: a WITH name that is wrong is wrong wherever it is used.
-fn told_once(mut errors: Vec<Error>) -> Vec<Error> {
-    errors.sort_by_key(|error| error.span.start);
+/// Errors in order of place, each once, and what has no place last: a WITH name that is wrong is wrong wherever it is used.
+pub(super) fn told_once(mut errors: Vec<Error>) -> Vec<Error> {
+    // A value that nothing asks for stands nowhere in the text: it comes last.
+    errors.sort_by_key(|error| (error.code == Code::UnusedParameter, error.span.start));
     let mut known = FxHashSet::default();
     errors.retain(|error| known.insert((error.code, error.span, error.message.clone())));
     errors
@@ -129,13 +130,22 @@ impl<'a> Planner<'a> {
         let limit = limit.map_err(|error| errors.push(error));
         let offset = limit::rows(select.offset.as_ref(), "OFFSET", self.params);
         let offset = offset.map_err(|error| errors.push(error));
-        let (scope, below) = from?;
+        let (scope, below) = from;
         let before = errors.len();
 
+        let hidden: Vec<&str> = select
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                SelectItem::Expr { alias: Some(alias), .. } => Some(alias.name.as_str()),
+                _ => None,
+            })
+            .collect();
         let filter = select.filter.as_ref().map(|filter| {
             let mut resolver = self.resolver(&scope, errors);
             resolver.outer = outer;
             resolver.aggregates = Err("WHERE");
+            resolver.hidden = &hidden;
             resolver.filter(filter)
         });
         let items = self.items(&select.items, &scope, errors);
@@ -168,8 +178,20 @@ impl<'a> Planner<'a> {
             })
             .collect();
         if errors.len() > before {
+            // What stands outside of groups can be told as well, where it is known what is grouped.
+            let groups: Option<Vec<Expr>> = groups.into_iter().collect();
+            let rest = items.iter().filter_map(|item| item.expr.as_ref());
+            let rest: Vec<&Expr> = rest.chain(keys.iter().flatten().map(|key| &key.expr)).collect();
+            let is_grouped = !select.group_by.is_empty() || rest.iter().any(|expr| expr.has_aggregate());
+            if let Some(groups) = groups.filter(|_| is_grouped) {
+                let mut grouping = Grouping::new(groups);
+                for expr in rest {
+                    grouping.replace(expr.clone(), &scope, errors);
+                }
+            }
             return None;
         }
+        let below = below?;
         let mut items: Vec<(String, Expr)> =
             items.into_iter().map(|item| Some((item.name, item.expr?))).collect::<Option<_>>()?;
         let groups: Vec<Expr> = groups.into_iter().collect::<Option<_>>()?;
@@ -186,14 +208,11 @@ impl<'a> Planner<'a> {
         let mut grouping = None;
         if is_grouped {
             let mut found = Grouping::new(groups);
-            for (_, item) in &mut items {
-                *item = found.replace(item.clone(), &scope, errors)?;
-            }
-            for key in &mut keys {
-                key.expr = found.replace(key.expr.clone(), &scope, errors)?;
-            }
-            if let Some(filter) = having.take() {
-                having = Some(found.replace(filter, &scope, errors)?);
+            let all = items.iter_mut().map(|(_, item)| item);
+            for expr in all.chain(keys.iter_mut().map(|key| &mut key.expr)).chain(&mut having) {
+                if let Some(replaced) = found.replace(expr.clone(), &scope, errors) {
+                    *expr = replaced;
+                }
             }
             if errors.len() > before {
                 return None;

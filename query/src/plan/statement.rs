@@ -1,5 +1,6 @@
 //! Any statement.
 
+use super::select::told_once;
 use super::{Catalog, Claim, Planned, Subscription};
 use crate::params::Params;
 use grammar::ast::{Explain, ExplainTarget, Statement, StatementKind};
@@ -26,8 +27,22 @@ pub enum Command {
 /// Plans a statement; `text` is what it was read from.
 ///
 /// # Errors
-/// Everything that is wrong with it; the first leads.
+/// Everything that is wrong with it, in order of place; the first leads.
 pub fn statement(
+    statement: &Statement,
+    text: &str,
+    catalog: &dyn Catalog,
+    params: &Params,
+) -> Result<Command, Vec<Error>> {
+    command(statement, text, catalog, params).map_err(|mut errors| {
+        for error in errors.iter_mut().filter(|error| error.code == Code::UnusedParameter) {
+            error.span = statement.span;
+        }
+        told_once(errors)
+    })
+}
+
+fn command(
     statement: &Statement,
     text: &str,
     catalog: &dyn Catalog,

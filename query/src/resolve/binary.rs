@@ -22,7 +22,13 @@ impl Resolver<'_> {
             return self.connective(op, left, right, span);
         }
         self.in_filter = false;
-        let (left, right) = (self.expr(left), self.expr(right));
+        let left = self.expr(left);
+        let known = self.errors.len();
+        let is_name = matches!(&right.kind, ExprKind::Name(ident) if !ident.quoted);
+        let right = self.expr(right);
+        if is_name && let [error] = &mut self.errors[known..] {
+            without_quotes(op, error);
+        }
         let (left, right) = (left?, right?);
         match op {
             BinaryOp::Equal => self.compare(Comparison::Equal, "=", left, right, span),
@@ -269,6 +275,36 @@ impl Resolver<'_> {
         }
         Some((operand, planned.with_member(member)))
     }
+}
+
+/// A word where a value was meant: `status = open`, `caps ⊆ rust`.
+fn without_quotes(op: BinaryOp, error: &mut Error) {
+    if error.code != Code::UnknownColumn || error.hint.is_some() {
+        return;
+    }
+    let Some(word) = error.message.split('`').nth(1) else { return };
+    error.hint = match op {
+        BinaryOp::Equal
+        | BinaryOp::NotEqual
+        | BinaryOp::Like
+        | BinaryOp::NotLike
+        | BinaryOp::ILike
+        | BinaryOp::NotILike
+        | BinaryOp::Matches
+        | BinaryOp::NotMatches
+        | BinaryOp::Concat => Some(format!("a text stands in quotes: '{word}'")),
+        BinaryOp::Subset
+        | BinaryOp::Superset
+        | BinaryOp::ProperSubset
+        | BinaryOp::ProperSuperset
+        | BinaryOp::Overlaps
+        | BinaryOp::Intersect
+        | BinaryOp::Union
+        | BinaryOp::Difference
+        | BinaryOp::In
+        | BinaryOp::NotIn => Some(format!("a set stands in braces: {{{word}}}")),
+        _ => None,
+    };
 }
 
 /// Truth values connected by AND or OR. A constant that decides the whole is the whole, wherever it stands;

@@ -171,8 +171,12 @@ impl Resolver<'_> {
     fn unknown_function<T>(&mut self, call: &FunctionCall) -> Option<T> {
         let name = &call.name.name;
         let error = Error::new(Code::UnknownFunction, call.name.span, format!("no function `{name}`"));
-        if name == "concat" {
-            return self.fail(error.hint("texts are joined with ||"));
+        match name.as_str() {
+            "concat" => return self.fail(error.hint("texts are joined with ||")),
+            "if" | "iif" => {
+                return self.fail(error.hint("write CASE WHEN condition THEN a ELSE b END"));
+            }
+            _ => {}
         }
         let other = match name.as_str() {
             "len" | "char_length" | "strlen" => Some("length"),
@@ -331,6 +335,9 @@ impl Resolver<'_> {
                 Error::new(Code::NotAllowed, span, format!("the aggregate `{name}` cannot stand in {place}"));
             let _ = self.args(call);
             return self.fail(match place {
+                "WHERE" if name == "any" => {
+                    error.hint("whether a set has a member is asked with IN: 'x' IN labels")
+                }
                 "WHERE" => error.hint("conditions on aggregates belong in HAVING"),
                 _ => error,
             });

@@ -154,14 +154,19 @@ impl Resolver<'_> {
         let resolved: Vec<Option<Expr>> = items.iter().map(|item| self.expr(item)).collect();
         let (operand, items) = (operand?, resolved.into_iter().collect::<Option<Vec<Expr>>>()?);
         let (soft, mut pairs) = (operand.ty, Vec::with_capacity(items.len()));
+        let count = items.len();
         for item in items {
             let at = item.span;
             if item.ty == Type::Set && operand.ty == Type::Text {
                 let message = "`IN (` begins a list, and a text equals no set".to_owned();
                 let hint = "membership in a computed set is written x ∈ (a ∪ b)".to_owned();
-                return self.mismatch(at, message, Some(hint));
+                let _: Option<()> = self.mismatch(at, message, Some(hint));
+                continue;
             }
-            pairs.push(self.comparable(operand.clone_shallow(), item, "IN", at)?);
+            pairs.extend(self.comparable(operand.clone_shallow(), item, "IN", at));
+        }
+        if pairs.len() < count {
+            return None;
         }
         // One type for all: a list. Mixed types (json against texts and ints): one comparison each.
         let ty = pairs[0].0.ty;

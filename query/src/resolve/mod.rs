@@ -66,6 +66,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) in_filter: bool,
     /// Nodes that were copied so far.
     pub(crate) copied: usize,
+    /// Select aliases that cannot be used here, for who tries.
+    pub(crate) hidden: &'a [&'a str],
 }
 
 impl<'a> Resolver<'a> {
@@ -82,6 +84,7 @@ impl<'a> Resolver<'a> {
             errors,
             in_filter: false,
             copied: 0,
+            hidden: &[],
         }
     }
 

@@ -31,13 +31,28 @@ impl Resolver<'_> {
                 if let Some(found) = self.outer_name(ident) {
                     return Some(found);
                 }
+                if self.is_partial() {
+                    return None;
+                }
                 let mut error = self.scope.unknown(ident);
-                if error.hint.is_none() && self.scope.source(&ident.name).is_some() {
-                    error = error.hint(format!("`{0}` is a source; name a column of it: {0}.id", ident.name));
+                let name = ident.name.as_str();
+                if !ident.quoted && self.hidden.contains(&name) {
+                    error = error.hint(format!("`{name}` is named in the select list, after WHERE has chosen the rows: write out what it stands for, or ask in HAVING"));
+                } else if error.hint.is_none() && self.scope.source(name).is_some() {
+                    error = error.hint(format!("`{name}` is a source; name a column of it: {name}.id"));
+                } else if error.hint.is_none() && name == "next_task" {
+                    error = error.hint("the shorthand has no FROM: SELECT next_task WHERE …");
+                } else if error.hint.is_none() && name == "now" {
+                    error = error.hint("the moment is a call: now()");
                 }
                 self.fail(error)
             }
         }
+    }
+
+    /// Whether a name that is not found may belong to a source that was wrong.
+    fn is_partial(&self) -> bool {
+        self.scope.is_partial || self.outer.is_some_and(|outer| outer.is_partial)
     }
 
     fn is_alias(&self, ident: &Ident) -> bool {
@@ -97,6 +112,9 @@ impl Resolver<'_> {
                 && self.outer_name(name).is_none()
                 && !self.is_alias(name)
             {
+                if self.is_partial() {
+                    return None;
+                }
                 return self.fail(self.scope.unknown_base(name));
             }
         }

@@ -9,6 +9,9 @@ use grammar::{Code, Error, nearest};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     pub(crate) sources: Vec<Source>,
+    /// Whether a source is missing because it was wrong, which has been told: then a name that is not found may
+    /// have been one of its columns, and nothing is said of it.
+    pub(crate) is_partial: bool,
 }
 
 /// A table, a WITH name or a sub-select in FROM.

@@ -10,5 +10,6 @@ mod history;
 mod limits;
 mod next_task;
 mod pins;
+mod records;
 mod refold;
 mod statements;

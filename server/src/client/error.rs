@@ -106,7 +106,14 @@ impl Refusal {
         let (code, message) = (text(&self.error["code"]), text(&self.error["message"]));
         let details = &self.error["details"];
         if let (Some(statement), Some(pql_code)) = (statement, details["pql_code"].as_str()) {
-            return underlined(statement, pql_code, &message, details);
+            let all = details["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if all.is_empty() {
+                return underlined(statement, pql_code, &message, details);
+            }
+            let each = all
+                .iter()
+                .map(|each| underlined(statement, &text(&each["pql_code"]), &text(&each["message"]), each));
+            return each.collect::<Vec<_>>().join("\n");
         }
         let mut out = format!("{message} ({code})");
         // A single problem is the message itself.
@@ -137,11 +144,17 @@ fn underlined(statement: &str, code: &str, message: &str, details: &Value) -> St
     };
     let (line_number, column, length) = (number("line"), number("column"), number("length"));
     let line = statement.lines().nth(line_number - 1).unwrap_or("");
+    // A tab before the place is a tab below it, however wide tabs are.
+    let skipped: String = line
+        .chars()
+        .chain(std::iter::repeat(' '))
+        .take(column - 1)
+        .map(|it| if it == '\t' { it } else { ' ' })
+        .collect();
     let margin = " ".repeat(line_number.to_string().len());
     let hint = details["hint"].as_str().map_or_else(String::new, |hint| format!(" {hint}"));
     format!(
-        "error[{code}]: {message}\n  {line_number} | {line}\n  {margin} | {}{}{hint}",
-        " ".repeat(column - 1),
+        "error[{code}]: {message}\n  {line_number} | {line}\n  {margin} | {skipped}{}{hint}",
         "^".repeat(length),
     )
 }
@@ -159,6 +172,23 @@ mod test {
         assert_eq!(
             shown,
             "error[unknown_column]: no column\n  2 | WHERE statsu = 1\n    |       ^^^^^^ did you mean `status`?"
+        );
+    }
+
+    #[test]
+    fn points_at_each_place_behind_tabs_too() {
+        let error = json!({
+            "code": "ERR_PQL", "message": "no column `a`", "hint": null, "next": [],
+            "details": {"pql_code": "unknown_column", "line": 1, "column": 9, "length": 1, "hint": null, "errors": [
+                {"message": "no column `a`", "pql_code": "unknown_column", "line": 1, "column": 9, "length": 1, "hint": null},
+                {"message": "no table `t`", "pql_code": "unknown_table", "line": 1, "column": 16, "length": 1, "hint": "b"},
+            ]},
+        });
+        let failure = ClientError::Refused(Refusal { code: Code::parse("ERR_PQL"), error });
+        assert_eq!(
+            failure.into_failure(Some("\tSELECT a\tFROM t")).to_string(),
+            "error[unknown_column]: no column `a`\n  1 | \tSELECT a\tFROM t\n    | \t       ^\n\
+             error[unknown_table]: no table `t`\n  1 | \tSELECT a\tFROM t\n    | \t        \t     ^ b"
         );
     }
 

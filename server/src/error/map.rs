@@ -159,19 +159,36 @@ impl From<QueryError> for Error {
             tracing::error!(%error, "the query engine failed");
             return Self::new(Code::Internal, "something went wrong inside; the server's log says more");
         };
-        let place = first.place(&error.text);
-        let mapped = Self::new(Code::Pql, &*first.message).details(json!({
-            "pql_code": first.code.as_str(),
-            "line": place.line,
-            "column": place.column,
-            "length": place.length,
-            "hint": first.hint,
-        }));
+        let mut details = told(first, &error.text);
+        // A client that looks at one error alone finds the first; all of them are there when there are more.
+        if error.errors.len() > 1 {
+            let all = error.errors.iter().map(|wrong| {
+                let mut each = json!({ "message": wrong.message });
+                if let (Value::Object(each), Value::Object(told)) = (&mut each, told(wrong, &error.text)) {
+                    each.extend(told);
+                }
+                each
+            });
+            details["errors"] = all.collect();
+        }
+        let mapped = Self::new(Code::Pql, &*first.message).details(details);
         match &first.hint {
             Some(hint) => mapped.hint(&**hint),
             None => mapped,
         }
     }
+}
+
+/// What is wrong with a statement, and where.
+fn told(wrong: &grammar::Error, text: &str) -> Value {
+    let place = wrong.place(text);
+    json!({
+        "pql_code": wrong.code.as_str(),
+        "line": place.line,
+        "column": place.column,
+        "length": place.length,
+        "hint": wrong.hint,
+    })
 }
 
 impl From<ReadError> for Error {

@@ -79,13 +79,20 @@ fn details(code: Code) -> Value {
                 ("message", text()),
             ])),
         ),
-        Code::Pql => object([
-            ("pql_code", words(grammar::Code::ALL.map(grammar::Code::as_str))),
-            ("line", count()),
-            ("column", count()),
-            ("length", count()),
-            ("hint", nullable(text())),
-        ]),
+        Code::Pql => {
+            let place = || {
+                [
+                    ("pql_code", words(grammar::Code::ALL.map(grammar::Code::as_str))),
+                    ("line", count()),
+                    ("column", count()),
+                    ("length", count()),
+                    ("hint", nullable(text())),
+                ]
+            };
+            let each = object([("message", text())].into_iter().chain(place()));
+            let all = "All that is wrong, in order of place, when it is more than one thing; the first is this one.";
+            object(place().into_iter().chain([("errors?", described(all, list(each)))]))
+        }
         Code::Unauthorized | Code::Forbidden => object([("rule", text()), ("reason", text())]),
         Code::NotFound => nullable(object([("kind", text()), ("id", text())])),
         Code::Conflict => {

@@ -142,15 +142,19 @@ fn moment(refusal: &Refusal<'_>) -> Option<Error> {
 fn joins(refusal: &Refusal<'_>) -> Option<Error> {
     let only = "only INNER JOIN and LEFT JOIN are known";
     let foreign = ["right", "full", "cross", "natural"];
-    if let Some(last) = refusal.at.checked_sub(1)
-        && refusal.is_any_word(last, &foreign)
-        && (refusal.found_word("join") || refusal.found_word("outer"))
+    // The word was refused itself behind an alias, or read as one, and JOIN was refused.
+    let is_of_join = |at: usize| {
+        refusal.is_any_word(at, &foreign) && refusal.is_any_word(at + 1, &["join", "outer", "left", "right"])
+    };
+    if let Some(first) =
+        [Some(refusal.at), refusal.at.checked_sub(1)].into_iter().flatten().find(|at| is_of_join(*at))
     {
-        let span = refusal.span(last).to(refusal.span(refusal.at));
-        let kind = refusal.before(1).to_ascii_uppercase();
+        let span = refusal.span(first).to(refusal.span(first + 1));
+        let kind = refusal.written(first).to_ascii_uppercase();
         let error = Error::new(Code::Syntax, span, format!("there is no {kind} JOIN"));
         return Some(error.hint(match kind.as_str() {
             "RIGHT" => format!("{only}: swap the two sides; a table is named so with AS"),
+            "CROSS" => format!("{only}: JOIN b ON TRUE; a table is named so with AS"),
             _ => format!("{only}; a table is named so with AS"),
         }));
     }
@@ -332,6 +336,8 @@ fn select_list(refusal: &Refusal<'_>) -> Option<Error> {
         error.hint(format!("a column is named with AS: AS {}", cut(refusal.written(refusal.at))))
     } else if let Some(keyword) = refusal.misspelt(refusal.at) {
         error.hint(format!("did you mean {keyword}?"))
+    } else if refusal.is_at_end() {
+        error.hint("every select reads a table: SELECT id FROM tasks")
     } else {
         error
     })

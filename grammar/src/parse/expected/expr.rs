@@ -146,7 +146,13 @@ fn step(refusal: &Refusal<'_>) -> Option<Error> {
 fn test(refusal: &Refusal<'_>) -> Option<Error> {
     if refusal.expects(Rule::kw_null) && refusal.expects(Rule::kw_not) {
         let error = refusal.expected("NULL or NOT NULL after IS");
-        return Some(error.hint("other values are compared with = and !="));
+        let words = ["subset", "superset", "proper", "in", "like", "ilike", "matches", "between", "overlaps"];
+        return Some(match refusal.is_any_word(refusal.at, &words) {
+            true => {
+                error.hint(format!("leave IS out: a {} …", refusal.written(refusal.at).to_ascii_uppercase()))
+            }
+            false => error.hint("other values are compared with = and !="),
+        });
     }
     if refusal.expected == [Rule::kw_null] {
         return Some(refusal.expected("NULL after IS NOT").hint("other values are compared with = and !="));
@@ -270,6 +276,11 @@ fn before_operand(refusal: &Refusal<'_>) -> Option<Error> {
         "[" => error.hint("lists are no values: a set is {rust, sql}, and IN takes (1, 2)"),
         ")" if before == "," => error.hint("no comma stands before `)`"),
         "*" => error.hint("`*` stands alone in a select list and in count(*)"),
+        word if word.eq_ignore_ascii_case("from")
+            && refusal.is_word(refusal.at.wrapping_sub(1), "select") =>
+        {
+            error.hint("`*` gives every column: SELECT * FROM …")
+        }
         word if word.eq_ignore_ascii_case("select") && matches!(refusal.before(2), "∈" | "∉") => {
             error.hint("a select stands after IN: x IN (SELECT …)")
         }
@@ -352,28 +363,29 @@ fn after_operand(refusal: &Refusal<'_>) -> Option<Error> {
         (_, Some(Kind::Word)) => {}
         _ => return None,
     }
-    let hint =
-        match refusal.written(refusal.at).to_ascii_lowercase().as_str() {
-            "contains" | "has" => "write contains(text, part) for a text, a ⊇ b for sets",
-            "regexp" | "rlike" | "similar" | "glob" => "a pattern is tested with MATCHES",
-            "div" => "division is `/`",
-            "mod" => "the remainder is `%`",
-            "isnull" => "write IS NULL",
-            "notnull" => "write IS NOT NULL",
-            "eq" | "equals" => "equality is `=`",
-            "over" => "windows are left to plain SQL",
-            "descending" => "write DESC",
-            "ascending" => "write ASC",
-            "union" => "the union of sets is ∪ or `|`",
-            "intersect" => "the intersection of sets is ∩ or `&`",
-            "escape" | "collate" | "at" => {
-                return Some(refusal.error(format!(
-                    "there is no {} in PQL",
-                    refusal.written(refusal.at).to_ascii_uppercase()
-                )));
-            }
-            _ => return None,
-        };
+    let hint = match refusal.written(refusal.at).to_ascii_lowercase().as_str() {
+        "contains" | "has" => "write contains(text, part) for a text, a ⊇ b for sets",
+        "regexp" | "rlike" | "similar" | "glob" => "a pattern is tested with MATCHES",
+        "div" => "division is `/`",
+        "mod" => "the remainder is `%`",
+        "isnull" => "write IS NULL",
+        "notnull" => "write IS NOT NULL",
+        "eq" | "equals" => "equality is `=`",
+        "over" => "windows are left to plain SQL",
+        "descending" => "write DESC",
+        "ascending" => "write ASC",
+        "union" => "the union of sets is ∪ or `|`",
+        "intersect" => "the intersection of sets is ∩ or `&`",
+        word @ ("escape" | "collate" | "at") => {
+            let error = refusal.error(format!("there is no {} in PQL", word.to_ascii_uppercase()));
+            return Some(error.hint(match word {
+                "escape" => "in a pattern `\\` takes the character after it as it is",
+                "collate" => "texts are compared by their bytes; ILIKE does not look at the case",
+                _ => "times are UTC; a time constant may have any offset",
+            }));
+        }
+        _ => return None,
+    };
     Some(error().hint(hint))
 }
 

@@ -33,6 +33,21 @@ fn no_statement(refusal: &Refusal<'_>) -> Error {
     if refusal.is_any_word(refusal.at, &foreign) {
         return error.hint("tables are views of the log: they change when events are appended");
     }
+    let known = match first.to_ascii_uppercase().as_str() {
+        "DESC" => Some("write DESCRIBE and the name of a table"),
+        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" => {
+            Some("there are no transactions: a statement sees one position, and a claim is one step")
+        }
+        "ALTER" | "USE" | "GRANT" => {
+            Some("tables are views of the log, and there is one set of them: SHOW TABLES lists it")
+        }
+        "NEXT_TASK" => Some("write SELECT next_task, which takes nothing, or CLAIM next_task FOR 'agent-7'"),
+        "HELP" => Some("SHOW TABLES lists the tables, DESCRIBE tasks the columns of one"),
+        _ => None,
+    };
+    if let Some(hint) = known {
+        return error.hint(hint);
+    }
     match nearest(first, FIRST_WORDS) {
         Some(word) => error.hint(format!("did you mean {word}?")),
         None => error.hint("statements begin with SELECT, WITH, CLAIM, SUBSCRIBE, CREATE PROJECTION, DROP PROJECTION, EXPLAIN, SHOW or DESCRIBE"),

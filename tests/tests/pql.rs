@@ -49,3 +49,34 @@ files!(
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("pql")
 }
+
+/// What the pages of the language show is answered, whatever the answer; what is not built says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_of_the_pages_are_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let pages = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/pql");
+    let mut examples = Vec::new();
+    for page in std::fs::read_dir(pages).unwrap() {
+        let text = std::fs::read_to_string(page.unwrap().path()).unwrap();
+        for block in text.split("\n```pql\n").skip(1) {
+            let block = block.split("\n```").next().unwrap_or_default();
+            examples.extend(block.split(";\n").map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned));
+        }
+    }
+    assert!(examples.len() >= 14, "{} examples are not all of them", examples.len());
+    let mut wrong = Vec::new();
+    for example in examples {
+        // The parameters of the pages are sets.
+        let params = if example.contains("$caps") { "params {\"caps\":[\"rust\"]}\n" } else { "" };
+        let said = slt::ask(&server, &format!("{params}{example}")).await;
+        let is_built = !["CREATE PROJECTION", "DROP PROJECTION", "SUBSCRIBE ("]
+            .iter()
+            .any(|start| example.starts_with(start));
+        let is_refused = said.starts_with("error[");
+        if is_refused == is_built || is_refused && !said.contains("not part of this version") {
+            wrong.push(format!("{example}\n{said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

@@ -8,6 +8,8 @@ mod expected;
 mod expr;
 mod literal;
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod records;
 mod scan;
 mod statement;

@@ -14,7 +14,7 @@ use datafusion::common::Result as Built;
 use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Sort};
 use grammar::ast::{self, Cte, ExprKind, Select, SelectItem};
 use grammar::{Code, Error, Span};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -406,17 +406,23 @@ pub(super) struct Parts {
 /// The names of a select's columns, each given once.
 #[derive(Default)]
 struct Names {
-    given: FxHashSet<String>,
+    /// Each name with the number that is tried next where it comes again.
+    given: FxHashMap<String, u32>,
 }
 
 impl Names {
     /// `name`, or the first of `name_2`, `name_3` … that is free.
     fn unique(&mut self, name: &str) -> String {
-        let free = std::iter::once(name.to_owned())
-            .chain((2..).map(|number: u32| format!("{name}_{number}")))
-            .find(|name| !self.given.contains(name));
-        let free = free.unwrap_or_default();
-        self.given.insert(free.clone());
+        let Some(next) = self.given.get(name).copied() else {
+            self.given.insert(name.to_owned(), 2);
+            return name.to_owned();
+        };
+        // Where it left off: a name that comes a thousand times is not tried a thousand times a thousand.
+        let numbered = (next..).map(|number| (number, format!("{name}_{number}")));
+        let free = numbered.into_iter().find(|(_, name)| !self.given.contains_key(name));
+        let (number, free) = free.unwrap_or_default();
+        self.given.insert(name.to_owned(), number + 1);
+        self.given.insert(free.clone(), 2);
         free
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod fixture;
 mod history;
 mod limits;
+mod mutated;
 mod next_task;
 mod pins;
 mod records;

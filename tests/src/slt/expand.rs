@@ -11,7 +11,7 @@
 /// # Panics
 /// When a mark is none of these.
 #[must_use]
-pub fn expand(statement: &str) -> String {
+pub(crate) fn expand(statement: &str) -> String {
     let mut out = String::new();
     let mut fill = None;
     let mut rest = statement;

@@ -29,9 +29,10 @@
 
 mod ask;
 mod expand;
+#[cfg(test)]
+mod read;
 
 pub use ask::Failure;
-pub use expand::expand;
 
 use crate::Server;
 use ask::{AnyType, Asker};
@@ -73,6 +74,11 @@ pub async fn run(path: &Path, server: Server) {
     }
     assert!(wrong.is_empty(), "{} of the answers are others:\n\n{}", wrong.len(), wrong.join("\n\n"));
     rebuilt(path, &records, asker, server).await;
+}
+
+/// The answer to one statement, or its errors, as a file shows it.
+pub async fn ask(server: &Server, statement: &str) -> String {
+    Asker::new(server).shown(statement).await
 }
 
 /// The questions of a file, which change nothing, give the same answers before and after a rebuild. Those whose
@@ -132,4 +138,31 @@ fn exact(line: &String) -> String {
 
 fn told(error: &TestError) -> String {
     error.display(false).to_string()
+}
+
+/// Who holds the language complete by these files reads them as they are run.
+#[test]
+fn the_files_are_read_as_they_are_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pql");
+    let mut run = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let records = parse_file::<AnyType>(file.unwrap().path()).unwrap();
+        run.extend(records.into_iter().filter_map(|record| match record {
+            Record::Query { sql, expected, .. } => {
+                Some((sql, matches!(expected, sqllogictest::QueryExpect::Error(_))))
+            }
+            Record::Statement { sql, expected, .. } => {
+                Some((sql, matches!(expected, sqllogictest::StatementExpect::Error(_))))
+            }
+            _ => None,
+        }));
+    }
+    let run: Vec<(String, bool)> =
+        run.iter().map(|(sql, fails)| (expand::expand(ask::without_params(sql).1), *fails)).collect();
+    let read: Vec<(String, bool)> =
+        read::records().into_iter().map(|record| (record.pql, record.error.is_some())).collect();
+    assert_eq!(read.len(), run.len());
+    for record in &run {
+        assert!(read.contains(record), "{record:?}");
+    }
 }

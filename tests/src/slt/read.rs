@@ -32,8 +32,13 @@ fn read(text: &str) -> Vec<Asked> {
     let mut asked = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(head) = lines.next() {
-        let is_error = matches!(head, "query error" | "statement error");
-        if !is_error && !matches!(head, "query" | "statement ok") {
+        let (kind, what) = head.split_once(' ').unwrap_or((head, ""));
+        let is_error = what == "error";
+        if !matches!((kind, what), ("query", "" | "error") | ("statement", "ok" | "error")) {
+            assert!(
+                !matches!(kind, "query" | "statement"),
+                "an error's text stands below its statement: {head}"
+            );
             continue;
         }
         let mut pql = Vec::new();
@@ -47,10 +52,9 @@ fn read(text: &str) -> Vec<Asked> {
                 pql.push(line);
             }
         }
-        let error = match is_error && has_answer {
-            true => Some(lines.by_ref().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")),
-            false => None,
-        };
+        assert!(has_answer || !is_error, "an error without its text may be any: {pql:?}");
+        let error = is_error
+            .then(|| lines.by_ref().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"));
         let pql = super::expand::expand(&pql.join("\n"));
         asked.push(Asked { pql, error });
     }

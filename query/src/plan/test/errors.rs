@@ -57,6 +57,21 @@ fn independent_errors_are_told_together() {
          unknown_column «pririty» no column `pririty` in `tasks` (did you mean `priority`?)
          unknown_column «iddd» no column `iddd` in `tasks`",
     );
+    // What can be told beside a table that is not there, and beside columns that are not grouped.
+    check(
+        "SELECT r.x, lenght(t.title), y FROM tasks t JOIN relationshps r ON r.y = t.idd WHERE t.caps = 'a'",
+        "unknown_function «lenght» no function `lenght` (did you mean `length`?)
+         unknown_table «relationshps» no table `relationshps` (did you mean `relationships`?)
+         unknown_column «idd» no column `idd` in `t` (did you mean `id`?)
+         type_mismatch «t.caps = 'a'» set = text: these two types do not compare (write a set: {a})",
+    );
+    check(
+        "SELECT title, statsu, id || class, count(*) FROM tasks",
+        "not_grouped «title» `title` is neither in GROUP BY nor inside an aggregate (add `title` to GROUP BY, or take any(title))
+         unknown_column «statsu» no column `statsu` in `tasks` (did you mean `status`?)
+         not_grouped «id» `id` is neither in GROUP BY nor inside an aggregate (add `id` to GROUP BY, or take any(id))
+         not_grouped «class» `class` is neither in GROUP BY nor inside an aggregate (add `class` to GROUP BY, or take any(class))",
+    );
     // What follows from a wrong item is not told again.
     check(
         "SELECT statsu AS s FROM tasks GROUP BY s ORDER BY s",
@@ -146,7 +161,8 @@ fn grouping() {
 
 #[test]
 fn parameters() {
-    check_with("SELECT id FROM tasks WHERE status = $sttus", &json!({"status": "open"}), "unbound_parameter «$sttus» no value was given for `$sttus` (did you mean `$status`?)\nunused_parameter «SELECT id FROM tasks WHERE status = $sttus» a value was given for `$status`, which the statement does not use".lines().rev().collect::<Vec<_>>().join("\n").as_str());
+    check_with("SELECT id FROM tasks WHERE status = $sttus", &json!({"status": "open"}), "unbound_parameter «$sttus» no value was given for `$sttus` (did you mean `$status`?)
+         unused_parameter «SELECT id FROM tasks WHERE status = $sttus» a value was given for `$status`, which the statement does not use");
     check(
         "SELECT id FROM tasks LIMIT $1",
         "unbound_parameter «$1» no value was given for `$1` (give it in `params`: [..] for $1, {..} for $name)",

@@ -82,13 +82,23 @@ pub(super) struct Planner<'a> {
     pub(super) with: &'a [Cte],
     /// Sources so far.
     pub(super) sources: Rc<Cell<usize>>,
+    /// How many selects in IN and EXISTS this one stands in.
+    pub(super) depth: usize,
     /// Names given to sources inside the plan so far.
     pub(super) relations: Rc<Cell<usize>>,
 }
 
 impl<'a> Planner<'a> {
     pub(super) fn new(catalog: &'a dyn Catalog, params: &'a Binding<'a>, moments: Moments) -> Self {
-        Self { catalog, params, moments, with: &[], sources: Rc::default(), relations: Rc::default() }
+        Self {
+            catalog,
+            params,
+            moments,
+            with: &[],
+            depth: 0,
+            sources: Rc::default(),
+            relations: Rc::default(),
+        }
     }
 
     /// The same with WITH names, each planned once so that one that is wrong is told even if it is not used.

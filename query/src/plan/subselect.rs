@@ -12,6 +12,10 @@ use grammar::{Code, Error};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// Most selects in IN and EXISTS that stand in each other: the engine looks at each of them twice as often as at
+/// the one around it.
+const SELECTS_NESTED_MAX: usize = 8;
+
 /// The select of an IN or EXISTS, planned. Each is only the same as itself.
 #[derive(Debug, Clone)]
 pub(crate) struct SubSelect {
@@ -66,7 +70,17 @@ impl SubSelects for Planner<'_> {
         is_in: bool,
         errors: &mut Vec<Error>,
     ) -> Option<SubSelect> {
-        let relation = self.select(select, Some(scope), Ordering::Membership, errors)?;
+        if self.depth == SELECTS_NESTED_MAX {
+            let message =
+                format!("a select after IN or EXISTS stands in at most {SELECTS_NESTED_MAX} others");
+            errors.push(
+                Error::new(Code::TooComplex, select.span, message)
+                    .hint("name parts of it by WITH, or join them"),
+            );
+            return None;
+        }
+        let inner = Self { depth: self.depth + 1, ..self.clone() };
+        let relation = inner.select(select, Some(scope), Ordering::Membership, errors)?;
         let columns = relation.columns.len();
         if is_in && columns != 1 {
             let message = format!("the select after IN gives one column, this one gives {columns}");

@@ -1,13 +1,10 @@
 //! Statements broken at random are read or refused, on the stack that async runtimes give: a fuzz target that runs
 //! with the other tests. `AGENTPM_TEST_SEED` and `AGENTPM_MUTATIONS` make it another one, and longer.
 
-#[path = "../../../tests/src/slt/expand.rs"]
-mod expand;
 #[path = "../../../tests/src/slt/mutate.rs"]
 mod mutate;
-#[path = "../../../tests/src/slt/read.rs"]
-mod read;
 
+use super::records::read;
 use crate::{TEXT_BYTES_MAX, parse, parse_predicate};
 
 /// Statements that are tried when nothing else is said; some seconds in an unoptimised build.

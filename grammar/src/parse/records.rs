@@ -3,7 +3,7 @@
 #[path = "../../../tests/src/slt/expand.rs"]
 mod expand;
 #[path = "../../../tests/src/slt/read.rs"]
-mod read;
+pub(super) mod read;
 #[path = "../../tests/suite/variants.rs"]
 mod variants;
 

@@ -1,14 +1,11 @@
 //! Statements broken at random, resolved, planned and run: each is answered or refused where it is wrong. A fuzz target
 //! that runs with the other tests; `AGENTPM_TEST_SEED` and `AGENTPM_MUTATIONS` make it another one, and longer.
 
-#[path = "../../../tests/src/slt/expand.rs"]
-mod expand;
 #[path = "../../../tests/src/slt/mutate.rs"]
 mod mutate;
-#[path = "../../../tests/src/slt/read.rs"]
-mod read;
 
 use super::fixture::{Fixture, create};
+use super::records::read;
 use crate::error::ERRORS_TOLD_MAX;
 use crate::{Params, Prepared, QueryError};
 

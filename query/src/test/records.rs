@@ -4,7 +4,7 @@
 #[path = "../../../tests/src/slt/expand.rs"]
 mod expand;
 #[path = "../../../tests/src/slt/read.rs"]
-mod read;
+pub(super) mod read;
 
 use crate::resolve::functions;
 use crate::tables;

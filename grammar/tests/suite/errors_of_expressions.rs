@@ -177,18 +177,6 @@ fn an_operator_is_missing_or_unknown() {
         "'2026-01-01'",
         "a time is a text like '2026-01-19T14:25:00Z', a duration a word like 5d",
     );
-    refuse(
-        "SELECT a FROM t WHERE x LIKE 'a' ESCAPE '!'",
-        "there is no ESCAPE in PQL",
-        "ESCAPE",
-        "in a pattern `\\` takes the character after it as it is",
-    );
-    refuse(
-        "SELECT a FROM t WHERE x COLLATE y",
-        "there is no COLLATE in PQL",
-        "COLLATE",
-        "texts are compared by their bytes; ILIKE does not look at the case",
-    );
     refuse("SELECT f(a b) FROM t", "expected an operator, `)`, `,`, AND or OR, found `b`", "b", "");
     refuse("SELECT a FROM t WHERE (a b)", "expected an operator, `)`, AND or OR, found `b`", "b", "");
     refuse(

@@ -255,3 +255,20 @@ fn long_tokens_are_cut() {
         assert!(said < 400, "{said} bytes: {error}");
     }
 }
+
+/// Words that go on with an expression in other languages.
+#[test]
+fn foreign_words() {
+    refuse(
+        "SELECT a FROM t WHERE x LIKE 'a' ESCAPE '!'",
+        "there is no ESCAPE in PQL",
+        "ESCAPE",
+        "in a pattern `\\` takes the character after it as it is",
+    );
+    refuse(
+        "SELECT a FROM t WHERE x COLLATE y",
+        "there is no COLLATE in PQL",
+        "COLLATE",
+        "texts are compared by their bytes; ILIKE does not look at the case",
+    );
+}

@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) batch: RecordBatch,
     /// Rows that were looked at.
     pub(crate) examined: usize,
+    /// Rows of the table.
+    pub(crate) of_rows: usize,
     /// The way they were found by: which of [`Direct::ways`].
     pub(crate) way: usize,
 }
@@ -74,7 +76,7 @@ impl Direct {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(shown.len()));
         let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).ok()?;
-        Some(Answer { batch, examined, way })
+        Some(Answer { batch, examined, of_rows: rows.len(), way })
     }
 
     /// The rows found by the way that finds fewest, in order of key; none where each finds too many.
@@ -113,7 +115,7 @@ impl Direct {
                 }
             }
         }
-        found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        found.sort_unstable_by_key(|(key, _)| *key);
         found.dedup_by(|(left, _), (right, _)| left == right);
         Some(found)
     }

@@ -1,6 +1,7 @@
 //! The engine: statements in, rows out.
 
 use crate::error::{QueryError, runtime_error};
+use crate::explain;
 use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, MERGE_SHARE, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
@@ -9,15 +10,12 @@ use crate::plan::{self, Claim, Direct, EventPredicate, OutputColumn, Planned, Su
 use crate::scan::{StorageNow, World};
 use crate::spill::Room;
 use crate::stream::{Item, RowStream};
-use crate::types::Type;
 use crate::views::{Current, Pinned, Views};
-use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use domain::Work;
@@ -59,8 +57,6 @@ struct Inner {
     past: Arc<Past>,
     storage: StorageNow,
     session: SessionState,
-    /// The same, but that every join is one that can spill.
-    spilling: SessionState,
     room: Room,
     counted: Arc<Counted>,
     options: Options,
@@ -151,8 +147,8 @@ pub struct PreparedQuery {
     plan: Box<LogicalPlan>,
     /// The plan's answer without the plan, where a few rows give it, and the rows it is looked up in.
     direct: Option<(Box<Direct>, Arc<Current>)>,
-    /// Show the plan in place of its rows.
-    explain: Option<Explained>,
+    /// Show how these columns come to be in place of their rows.
+    explain: Option<(Explained, Arc<[OutputColumn]>)>,
 }
 
 /// How a plan is shown.
@@ -177,9 +173,13 @@ impl PreparedQuery {
     }
 
     fn explaining(pql: &str, planned: Planned, current: &Arc<Current>, analyze: bool) -> Self {
-        let columns = [OutputColumn { name: "plan".to_owned(), ty: Type::Text }];
         let explain = if analyze { Explained::Analyzed } else { Explained::Planned };
-        Self { columns: columns.into(), explain: Some(explain), ..Self::new(pql, planned, current) }
+        let given = planned.columns.clone().into();
+        Self {
+            columns: explain::columns(analyze).into(),
+            explain: Some((explain, given)),
+            ..Self::new(pql, planned, current)
+        }
     }
 
     /// Whether it is answered without its plan.
@@ -243,7 +243,6 @@ impl Engine {
             past: Arc::new(Past::new(options.past_bytes_max)),
             storage,
             session: sized(session(), &options),
-            spilling: sized(spilling(session()), &options),
             room: Room::new(&options).map_err(StartError::Spill)?,
             counted: Arc::default(),
             turns: Arc::new(Semaphore::new(options.concurrency_max.max(1))),
@@ -316,12 +315,22 @@ impl Engine {
         let PreparedQuery { text, columns, position, plan, direct, explain } = query;
         let time_max = self.0.options.time_max;
         let begun = Instant::now();
-        if let Some((direct, current)) = direct.filter(|_| explain.is_none()) {
+        let schema = output::schema(&columns);
+        if let Some((direct, current)) = direct {
             let until = (begun + time_max).into_std();
-            if let Some(answer) = direct.answer(&current, &output::schema(&columns), until) {
-                return Ok(RowStream::whole(text, columns, position, answer.batch));
+            let given = explain.as_ref().map_or(&columns, |(_, given)| given);
+            if let Some(answer) = direct.answer(&current, &output::schema(given), until) {
+                let batch = match &explain {
+                    None => answer.batch,
+                    Some((_, given)) => {
+                        let steps = explain::of_direct(&direct, &answer, given, &text, begun.elapsed());
+                        explain::batch(&steps, &schema).map_err(|error| QueryError::internal(&text, error))?
+                    }
+                };
+                return Ok(RowStream::whole(text, columns, position, batch));
             }
         }
+        let explain = explain.map(|(explain, _)| explain);
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let turn = tokio::time::timeout(time_max, self.0.turns.clone().acquire_owned())
             .await
@@ -330,7 +339,7 @@ impl Engine {
         let run = Run {
             engine: self.clone(),
             text: text.clone(),
-            schema: output::schema(&columns),
+            schema,
             left: time_max.saturating_sub(begun.elapsed()),
         };
         let Some(runtime) = &self.0.runtime else {
@@ -373,11 +382,12 @@ impl Engine {
 
     fn too_large(&self) -> String {
         let memory = self.0.options.memory_bytes_max >> 20;
-        match self.0.room.disk_bytes_max >> 20 {
+        match self.0.room.disk_bytes_max {
             0 => format!("the query needs more than {memory} MiB of memory"),
             disk => format!(
-                "the query needs more than {memory} MiB of memory, and what it may put on disk ({disk} MiB for all queries) \
-                 does not help"
+                "the query needs more than {memory} MiB of memory, and what it may put on disk ({} MiB for all queries) \
+                 does not help",
+                disk >> 20
             ),
         }
     }
@@ -397,34 +407,20 @@ impl Engine {
         if let Some(error) = runtime_error(error) {
             return QueryError::statement(text, vec![plan::named(error, text)]);
         }
-        match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => QueryError::limit(
-                text,
-                Code::MemoryLimit,
-                self.too_large(),
-                "narrow it with WHERE, or sort and group fewer rows",
-            ),
-            _ => QueryError::internal(text, error),
+        if is_out_of_room(error) {
+            let hint = "narrow it with WHERE, or sort and group fewer rows";
+            return QueryError::limit(text, Code::MemoryLimit, self.too_large(), hint);
         }
+        QueryError::internal(text, error)
     }
 }
 
-/// A query that failed.
-struct Stopped {
-    error: QueryError,
-    /// Batches that its reader had before.
-    sent: usize,
-}
-
-impl From<Stopped> for QueryError {
-    fn from(stopped: Stopped) -> Self {
-        stopped.error
-    }
-}
-
-/// Whether a plan has a join that keeps one side in memory and cannot put it elsewhere.
-fn joins_in_memory(plan: &dyn ExecutionPlan) -> bool {
-    plan.name() == "HashJoinExec" || plan.children().into_iter().any(|child| joins_in_memory(child.as_ref()))
+/// Whether a query failed for want of memory, or of the disk that stands in for it: of that DataFusion tells in words alone.
+fn is_out_of_room(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+        || error
+            .to_string()
+            .contains("used disk space during the spilling process has exceeded the allowable limit")
 }
 
 /// A query on its way.
@@ -445,26 +441,16 @@ impl Run {
         sender: &mpsc::Sender<Item>,
     ) -> Result<(), QueryError> {
         let engine = self.engine.clone();
-        let mut physical = self.timed(engine.0.session.create_physical_plan(plan)).await?;
-        let rows = explain.is_none().then_some(sender);
+        let physical = self.timed(engine.0.session.create_physical_plan(plan)).await?;
         if explain != Some(Explained::Planned) {
-            match self.batches(physical.clone(), rows, &engine.0.session).await {
-                // Joins that keep one side in memory are tried first. Where that does not fit, and nobody has seen a row yet,
-                // both sides are sorted, which spills.
-                Err(Stopped { error, sent: 0 })
-                    if error.code() == Some(Code::MemoryLimit)
-                        && engine.0.room.disk_bytes_max > 0
-                        && joins_in_memory(physical.as_ref()) =>
-                {
-                    physical = self.timed(engine.0.spilling.create_physical_plan(plan)).await?;
-                    self.batches(physical.clone(), rows, &engine.0.spilling).await?;
-                }
-                done => done?,
-            }
+            self.batches(physical.clone(), explain.is_none().then_some(sender)).await?;
         }
-        if let Some(explain) = explain {
+        if explain.is_some() {
             // A reader that is gone needs no lines.
-            let _ = sender.send(Item::Batch(self.lines(physical.as_ref(), explain)?)).await;
+            let steps = explain::of_plan(physical.as_ref(), &self.text);
+            let batch = explain::batch(&steps, &self.schema)
+                .map_err(|error| QueryError::internal(&self.text, error))?;
+            let _ = sender.send(Item::Batch(batch)).await;
         }
         Ok(())
     }
@@ -474,36 +460,19 @@ impl Run {
         &mut self,
         plan: Arc<dyn ExecutionPlan>,
         sender: Option<&mpsc::Sender<Item>>,
-        session: &SessionState,
-    ) -> Result<(), Stopped> {
-        let context = TaskContext::from(session).with_runtime(self.engine.0.room.for_query());
-        let mut sent = 0;
-        let stopped = |error, sent| Stopped { error, sent };
-        let mut batches =
-            execute_stream(plan, Arc::new(context)).map_err(|error| stopped(self.failed(&error), sent))?;
-        loop {
-            let next = self.timed(async { batches.next().await.transpose() }).await;
-            let Some(batch) = next.map_err(|error| stopped(error, sent))? else { return Ok(()) };
+    ) -> Result<(), QueryError> {
+        let inner = &self.engine.0;
+        let context = TaskContext::from(&inner.session).with_runtime(inner.room.for_query());
+        let mut batches = execute_stream(plan, Arc::new(context)).map_err(|error| self.failed(&error))?;
+        while let Some(batch) = self.timed(async { batches.next().await.transpose() }).await? {
             let Some(sender) = sender.filter(|_| batch.num_rows() > 0) else { continue };
             let batch = output::conform(&batch, &self.schema)
-                .map_err(|error| stopped(QueryError::internal(&self.text, error), sent))?;
+                .map_err(|error| QueryError::internal(&self.text, error))?;
             if sender.send(Item::Batch(batch)).await.is_err() {
                 return Ok(());
             }
-            sent += 1;
         }
-    }
-
-    /// A plan as rows of text.
-    fn lines(&self, plan: &dyn ExecutionPlan, explain: Explained) -> Result<RecordBatch, QueryError> {
-        let shown = match explain {
-            Explained::Planned => DisplayableExecutionPlan::new(plan),
-            Explained::Analyzed => DisplayableExecutionPlan::with_metrics(plan),
-        };
-        let text = shown.indent(false).to_string();
-        let lines = StringArray::from(text.lines().collect::<Vec<_>>());
-        RecordBatch::try_new(self.schema.clone(), vec![Arc::new(lines)])
-            .map_err(|error| QueryError::internal(&self.text, error))
+        Ok(())
     }
 
     async fn timed<T>(
@@ -553,14 +522,6 @@ pub(crate) fn session() -> SessionState {
     config.options_mut().explain.physical_plan_only = true;
     let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| rule.name() != "FilterPushdown");
     SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(rules.collect()).build()
-}
-
-/// A session whose joins on equality sort both sides, which spills, in place of keeping one in memory. Only for plans of
-/// more than one partition does DataFusion choose them.
-fn spilling(session: SessionState) -> SessionState {
-    let mut config = session.config().clone().with_target_partitions(2).with_repartition_joins(true);
-    config.options_mut().optimizer.prefer_hash_join = false;
-    SessionStateBuilder::new_from_existing(session).with_config(config).build()
 }
 
 /// A session for queries of that much memory.

@@ -9,6 +9,7 @@ mod direct;
 mod engine;
 mod error;
 mod eval;
+mod explain;
 mod find;
 mod functions;
 pub mod json;

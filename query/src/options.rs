@@ -10,7 +10,7 @@ pub struct Options {
     pub time_max: Duration,
     /// Bytes that the operators of one query may hold in memory (sorts, groups, joins, past rows).
     pub memory_bytes_max: usize,
-    /// Where they put what does not fit: a directory of the engine's own, emptied when it starts. Without one, a query that
+    /// Where sorts and groups put what does not fit: a directory of the engine's own, emptied when it starts. Without one, a query that
     /// needs more memory fails.
     pub spill_dir: Option<PathBuf>,
     /// Bytes that all queries together may have there; zero is as if there were no directory.

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) slow_request: Duration,
     /// Events that the views on disk may be behind the log.
     pub(crate) snapshot_every_events: u64,
+    /// Bounds of queries.
+    pub(crate) query: query::Options,
     /// Time that the views on disk may be behind the log.
     pub(crate) snapshot_every: Duration,
     /// How long a session may be silent before it is lost.
@@ -65,6 +67,9 @@ impl Config {
         crate::commands::serve_config(&settings).unwrap()
     }
 }
+
+/// Where queries put what does not fit their memory, in the data directory; made anew at every start.
+const SPILL: &str = "tmp/query";
 
 /// A server that is ready.
 #[derive(Debug)]
@@ -94,7 +99,8 @@ impl Server {
             store::Options { tail_events_max: config.snapshot_every_events, ..store::Options::default() };
         let metrics = Metrics::default();
         let writer = metrics.writer.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&data, options, writer));
+        let query = query::Options { spill_dir: Some(data.join(SPILL)), ..config.query.clone() };
+        let opened = tokio::task::spawn_blocking(move || open(&data, options, query, writer));
         let engine = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
         let app = App::new(engine, metrics, &config);
         let unix = UnixSocket::bind(&config.socket)?;
@@ -193,12 +199,12 @@ pub(crate) fn cannot_open(error: OpenError) -> Failure {
 fn open(
     data: &std::path::Path,
     options: store::Options,
+    query: query::Options,
     counted: Arc<WriterMetrics>,
 ) -> Result<Engine, Failure> {
     let internal = |error: &dyn std::error::Error| Failure::internal(error.to_string());
     let store = open_store(data, options)?;
     let meter = counted.clone();
     store.set_meter(Arc::new(move |measure| meter.measure(measure))).map_err(|error| internal(&error))?;
-    Engine::observed(store, query::Options::default(), move |commit| counted.commit(commit))
-        .map_err(|error| internal(&error))
+    Engine::observed(store, query, move |commit| counted.commit(commit)).map_err(|error| internal(&error))
 }

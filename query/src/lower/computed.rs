@@ -52,6 +52,11 @@ impl Computed {
     }
 }
 
+/// The expression over its arguments that a function is, if it is one of ours.
+pub(crate) fn expression(function: &ScalarUDF) -> Option<&Expr> {
+    Computed::expr(function)
+}
+
 impl PartialEq for Computed {
     fn eq(&self, other: &Self) -> bool {
         self.expr == other.expr && self.inputs == other.inputs

@@ -9,6 +9,7 @@ mod holds;
 mod membership;
 
 pub(crate) use columns::{Builder, Reader, scalar};
+pub(crate) use computed::expression;
 pub(crate) use holds::holds;
 
 use crate::functions::{Comparison, Op};

@@ -169,6 +169,10 @@ impl Source for EventsSource {
         self.arrow.clone()
     }
 
+    fn of_rows(&self) -> Option<usize> {
+        usize::try_from(self.world.current.head.position.0).ok()
+    }
+
     fn rows(&self) -> Option<usize> {
         let count = usize::try_from(self.upto.0.saturating_sub(self.after.0)).ok();
         count.filter(|_| self.wanted.sought.is_anything())

@@ -14,7 +14,9 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput,
+};
 use datafusion::physical_plan::sort_pushdown::SortOrderPushdownResult;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -23,7 +25,7 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,6 +39,11 @@ pub(crate) trait Source: fmt::Debug + Send + Sync + 'static {
 
     /// How many rows it gives, when that is known without reading.
     fn rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// How many rows there are where it reads, those included that it need not look at.
+    fn of_rows(&self) -> Option<usize> {
         None
     }
 
@@ -103,16 +110,23 @@ impl ScanExec {
     }
 }
 
+impl ScanExec {
+    /// What is read, how far and in which order.
+    pub(crate) fn words(&self) -> String {
+        let order = if self.reversed { ", last to first" } else { "" };
+        let most = self.fetch.map_or_else(String::new, |most| format!(", at most {most}"));
+        format!("{}{order}{most}", self.source.describe())
+    }
+
+    /// See [`Source::of_rows`].
+    pub(crate) fn of_rows(&self) -> Option<usize> {
+        self.source.of_rows()
+    }
+}
+
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "scan {}", self.source.describe())?;
-        if self.reversed {
-            f.write_str(", last to first")?;
-        }
-        if let Some(fetch) = self.fetch {
-            write!(f, ", at most {fetch}")?;
-        }
-        Ok(())
+        write!(f, "read {}", self.words())
     }
 }
 
@@ -154,14 +168,19 @@ impl ExecutionPlan for ScanExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let mut left = self.fetch.unwrap_or(usize::MAX);
-        let batches = self.source.open(self.fetch, context.memory_pool());
+        let time = metrics.elapsed_compute().clone();
+        let mut opened = self.source.open(self.fetch, context.memory_pool());
+        // What it takes to make the rows; what it takes others to take them is theirs.
+        let batches = stream::poll_fn(move |task| {
+            let _timer = time.timer();
+            opened.poll_next_unpin(task)
+        });
         let batches = batches
             .map(move |batch| {
                 let batch = batch?;
                 let batch = if batch.num_rows() > left { batch.slice(0, left) } else { batch };
                 left -= batch.num_rows();
-                metrics.record_output(batch.num_rows());
-                Ok((batch, left == 0))
+                Ok((batch.record_output(&metrics), left == 0))
             })
             .scan(false, |done, item: Result<(RecordBatch, bool)>| {
                 let next = if *done { None } else { Some(item) };

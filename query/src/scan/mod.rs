@@ -13,6 +13,7 @@ mod rows;
 pub(crate) mod storage;
 
 pub(crate) use events::EventsTable;
+pub(crate) use exec::ScanExec;
 pub(crate) use history::HistoryTable;
 pub(crate) use left_out::LeftOutTable;
 pub(crate) use next_task::NextTaskTable;

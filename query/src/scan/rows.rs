@@ -156,6 +156,10 @@ impl Source for RowsSource {
         self.projection.schema.clone()
     }
 
+    fn of_rows(&self) -> Option<usize> {
+        self.at.is_head.then(|| self.world.current.rows(self.table).len())
+    }
+
     fn rows(&self) -> Option<usize> {
         (self.at.is_head && self.keys.is_none()).then(|| self.world.current.rows(self.table).len())
     }

@@ -4,7 +4,10 @@ use super::fixture::{Fixture, START, agent, create, words};
 use crate::direct::ROWS_MAX;
 use crate::{Params, Prepared, PreparedQuery, QueryError, json};
 
-const TABLES: [(&str, &[(&str, &[&str])]); 7] = [
+/// Columns of a table, each with values to ask for.
+type Columns = &'static [(&'static str, &'static [&'static str])];
+
+const TABLES: [(&str, Columns); 7] = [
     (
         "tasks",
         &[

@@ -1,7 +1,7 @@
 use super::fixture::{Fixture, create};
 use crate::{Options, Params, Prepared, PreparedQuery};
 use grammar::Code;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A hundred thousands of rows and more, of thirty events.
 const ENDLESS: &str = "SELECT a.id FROM events a JOIN events b ON a.position <= b.position + 0 \
@@ -63,6 +63,86 @@ fn memory_is_limited() {
     assert_eq!(with(64 << 20).unwrap().len(), 200);
 }
 
+/// A sort, groups and a join of more than their memory holds: about 40,000 rows of 60 bytes, three times as much as there is.
+const LARGE: [&str; 3] = [
+    "WITH pairs AS (SELECT CAST(a.position AS text) || '-' || CAST(b.position AS text) || ' of the pairs of events' AS k \
+     FROM events a JOIN events b ON a.position != b.position) SELECT k FROM pairs ORDER BY k DESC",
+    "WITH pairs AS (SELECT CAST(a.position AS text) || '-' || CAST(b.position AS text) || ' of the pairs of events' AS k \
+     FROM events a JOIN events b ON a.position != b.position) SELECT k, count(*) AS n FROM pairs GROUP BY k",
+    "WITH pairs AS (SELECT CAST(a.position AS text) || '-' || CAST(b.position AS text) || ' of the pairs of events' AS k \
+     FROM events a JOIN events b ON a.position != b.position) \
+     SELECT count(*) AS n, min(p.k) AS k FROM pairs p JOIN pairs q ON p.k = q.k",
+];
+
+const MEMORY: usize = 1 << 20;
+
+fn events(options: Options) -> Fixture {
+    let fixture = Fixture::with(options);
+    for nth in 0..200 {
+        fixture.append("notes", "Noted", &format!(r#"{{"n":{nth}}}"#), &[]);
+    }
+    fixture
+}
+
+#[test]
+fn what_does_not_fit_memory_goes_on_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill = dir.path().join("tmp/query");
+    // What a killed process left behind.
+    std::fs::create_dir_all(spill.join("left")).unwrap();
+    std::fs::write(spill.join("left/behind"), b"x").unwrap();
+    let roomy = events(Options { memory_bytes_max: 256 << 20, ..Options::default() });
+    let expected = LARGE.map(|pql| roomy.query(pql));
+    let mut spilled = [0; LARGE.len()];
+    for memory_bytes_max in [1, 2, 3, 4, 6, 8].map(|mib| mib << 20) {
+        let options = Options { memory_bytes_max, spill_dir: Some(spill.clone()), ..Options::default() };
+        let fixture = events(options);
+        assert!(!spill.join("left").exists());
+        for ((pql, expected), spilled) in LARGE.iter().zip(&expected).zip(&mut spilled) {
+            // With too little even what is on disk cannot be merged; there is no other way to fail.
+            match fixture.try_query(pql, "null") {
+                Ok(rows) => assert!(rows == *expected, "{pql} with {memory_bytes_max}"),
+                Err(error) => assert_eq!(error.code(), Some(Code::MemoryLimit), "{error}"),
+            }
+            if let Ok(explained) = fixture.try_query(&format!("EXPLAIN ANALYZE {pql}"), "null") {
+                *spilled += usize::from(explained.join("\n").contains("bytes of it on disk"));
+            }
+            // What a query's own tasks hold goes when they see that they are aborted: soon, but not at once.
+            let begun = Instant::now();
+            while (fixture.engine.activity().spilled_bytes, files(&spill)) != (0, 0) {
+                assert!(begun.elapsed() < Duration::from_secs(60), "{pql} leaves files behind");
+                std::thread::yield_now();
+            }
+        }
+    }
+    // A join keeps one side in memory or fails.
+    assert!(spilled[0] > 0 && spilled[1] > 0 && spilled[2] == 0, "{spilled:?}");
+}
+
+/// Files beneath a directory.
+fn files(dir: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
+}
+
+#[test]
+fn disk_is_limited_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = events(Options { memory_bytes_max: MEMORY, ..Options::default() });
+    let little = events(Options {
+        memory_bytes_max: MEMORY,
+        spill_dir: Some(dir.path().join("tmp")),
+        spill_bytes_max: 64 << 10,
+        ..Options::default()
+    });
+    for pql in LARGE {
+        for fixture in [&none, &little] {
+            assert_eq!(fixture.error(pql).code(), Some(Code::MemoryLimit), "{pql}");
+        }
+    }
+    assert!(little.error(LARGE[0]).errors[0].message.contains("what it may put on disk (0 MiB"));
+}
+
 /// A query whose rows nobody takes any more gives its turn back.
 #[test]
 fn a_dropped_query_ends() {
@@ -77,9 +157,12 @@ fn a_dropped_query_ends() {
         let waiting = fixture.engine.run(prepared(&fixture, "SELECT id FROM tasks"));
         tokio::pin!(waiting);
         assert!(futures::poll!(&mut waiting).is_pending());
+        assert_eq!(fixture.engine.activity().running, 1);
         drop(stream);
         let mut stream = waiting.await.unwrap();
         assert_eq!(stream.next().await.unwrap().unwrap().num_rows(), 20);
+        assert!(stream.next().await.is_none());
+        assert_eq!(fixture.engine.activity().cancelled, 1);
     });
 }
 

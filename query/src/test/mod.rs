@@ -5,6 +5,7 @@ mod counts;
 mod depths;
 mod direct;
 mod events;
+mod explain;
 mod fixture;
 mod history;
 mod limits;

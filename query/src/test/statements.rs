@@ -65,8 +65,6 @@ fn about_tables_and_plans() {
     assert!(columns[0].starts_with(r#"{"column":"id","type":"text""#), "{}", columns[0]);
     assert_eq!(fixture.fault("DESCRIBE task"), "unknown_table: no table `task`");
     fixture.run(create("t", |_| {}));
-    let analyzed = fixture.query("EXPLAIN ANALYZE SELECT count(*) FROM tasks WHERE priority > 1").join("\n");
-    assert!(analyzed.contains("scan tasks at 1, metrics=[output_rows=1"), "{analyzed}");
 }
 
 #[test]

@@ -66,6 +66,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         rate_limit_unix: settings.rate_limit_unix,
         slow_request: settings.slow_request,
         snapshot_every_events: settings.snapshot_every_events,
+        query: settings.query.clone(),
         snapshot_every: settings.snapshot_every,
         session_timeout_ms: settings.session_timeout_ms,
     })

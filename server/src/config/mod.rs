@@ -86,6 +86,8 @@ pub(crate) struct Settings {
     pub(crate) session_timeout_ms: i64,
     /// Events after which a snapshot is due.
     pub(crate) snapshot_every_events: u64,
+    /// Bounds of queries; where they spill to is for whoever knows the data directory.
+    pub(crate) query: query::Options,
     /// Time after which a snapshot is due.
     pub(crate) snapshot_every: Duration,
     /// Every setting as it holds, secrets left out.
@@ -241,6 +243,14 @@ impl Settings {
             slow_request: Duration::from_millis(all.number("slow_request_ms")),
             session_timeout_ms: 1_000 * i64::try_from(all.number("session_timeout_s")).unwrap_or_default(),
             snapshot_every_events: all.number("snapshot_every_events"),
+            query: query::Options {
+                time_max: Duration::from_secs(all.number("query_time_max_s")),
+                memory_bytes_max: size(all.number("query_memory_max_mib") << 20),
+                spill_bytes_max: all.number("query_spill_max_mib") << 20,
+                document_rows_max: size(all.number("query_rows_max")),
+                concurrency_max: size(all.number("query_concurrency_max")),
+                ..query::Options::default()
+            },
             snapshot_every: Duration::from_secs(all.number("snapshot_every_s")),
             effective: SETTINGS.iter().map(|setting| effective(&all, setting)).collect(),
         })
@@ -311,6 +321,11 @@ fn token(layers: &[Layer], [own, file]: [&str; 2], variable: &str) -> Result<Opt
         return Ok(Some(text));
     }
     Ok(None)
+}
+
+/// A number as a size in memory; on a machine whose memory is smaller there is none beyond it anyway.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

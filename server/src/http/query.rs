@@ -1,7 +1,7 @@
 //! PQL: `POST /query`.
 
-use super::outflow::{Form, Gone, Outflow};
-use super::tasks::claim::{Attempt, Taken, Write, take, take_now};
+use super::outflow::{Form, Outflow};
+use super::tasks::claim::{Attempt, Gone, Taken, Write, take, take_now};
 use super::{Answer, Call};
 use crate::app::Shared;
 use crate::clock;
@@ -13,10 +13,10 @@ use crate::wire::fields::Fields;
 use crate::wire::outcome::reopen;
 use crate::wire::rows::push_task;
 use crate::wire::time::rfc3339;
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
+use axum::{Extension, Router};
 use domain::command::{Claim, Claimed};
 use query::{ArrowStream, Params, Prepared, PreparedQuery, RowStream, Type};
 use serde_json::json;
@@ -40,10 +40,15 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-async fn run(State(app): State<Shared>, headers: HeaderMap, call: Call) -> Answer {
+async fn run(
+    State(app): State<Shared>,
+    gone: Option<Extension<Gone>>,
+    headers: HeaderMap,
+    call: Call,
+) -> Answer {
     let started = Instant::now();
     let mut kind = "none";
-    let answer = answered(&app, &headers, call, started, &mut kind).await;
+    let answer = answered(&app, gone, &headers, call, started, &mut kind).await;
     app.metrics.queried(kind, started.elapsed(), answer.is_ok());
     answer
 }
@@ -51,6 +56,7 @@ async fn run(State(app): State<Shared>, headers: HeaderMap, call: Call) -> Answe
 /// Answers a statement and says of which kind it is, once that is known.
 async fn answered(
     app: &Shared,
+    gone: Option<Extension<Gone>>,
     headers: &HeaderMap,
     call: Call,
     started: Instant,
@@ -62,7 +68,18 @@ async fn answered(
     match app.engine.prepare(&pql, given, clock::now())? {
         Prepared::Query(query) => {
             *kind = "query";
-            rows(app, &pql, query, form, started).await
+            let left = async {
+                match gone {
+                    Some(Extension(Gone(left))) => left.cancelled().await,
+                    // Over HTTP this call itself is dropped.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                answer = rows(app, &pql, query, form, started) => answer,
+                // Nobody is there to be told; the query ends with its rows.
+                () = left => Err(Error::new(Code::Unavailable, "whoever asked has left").hint("ask again")),
+            }
         }
         Prepared::Claim(claim) => {
             *kind = "claim";
@@ -228,7 +245,7 @@ async fn flow(mut stream: RowStream, form: Form) -> Answer {
             if let Err(error) = written {
                 return out.break_off(error);
             }
-            if let Err(Gone) = out.send().await {
+            if out.send().await.is_err() {
                 return;
             }
             next = stream.next().await;

@@ -83,6 +83,9 @@ struct LookedUp {
     checkpoint: IntGauge,
     checkpoint_lag: IntGauge,
     views_lag: IntGauge,
+    queries_running: IntGauge,
+    queries_cancelled: IntCounter,
+    query_spill: IntGauge,
     queue: IntGauge,
     queue_max: IntGauge,
     subscriptions: IntGauge,
@@ -274,6 +277,18 @@ impl LookedUp {
                 "agentpm_views_lag_events",
                 "Events that the views in memory had yet to take in when they were looked at.",
             ),
+            queries_running: make.gauge(
+                "agentpm_queries_running",
+                "Queries that run; those that a lookup answers are not counted.",
+            ),
+            queries_cancelled: make.counter(
+                "agentpm_queries_cancelled_total",
+                "Queries given up before their end because nobody took their rows any more.",
+            ),
+            query_spill: make.gauge(
+                "agentpm_query_spill_bytes",
+                "Bytes on disk of what does not fit the memory of queries.",
+            ),
             queue: make.gauge("agentpm_writer_queue_requests", "Requests that wait for the writer."),
             queue_max: make.gauge(
                 "agentpm_writer_queue_requests_max",
@@ -306,6 +321,10 @@ impl LookedUp {
         // Before the pin, which takes in what waits.
         let (head, taken_in) = (store.head().position, app.engine.views_position());
         self.views_lag.set(gauge(head.0.saturating_sub(taken_in.0)));
+        let activity = app.engine.activity();
+        self.queries_running.set(gauge(activity.running as u64));
+        self.queries_cancelled.inc_by(activity.cancelled.saturating_sub(self.queries_cancelled.get()));
+        self.query_spill.set(gauge(activity.spilled_bytes));
         let pinned = app.engine.pin().at(crate::clock::now());
         let counts = pinned.counts();
         for (status, count) in TaskStatus::ALL.iter().zip(counts.tasks) {

@@ -24,11 +24,18 @@ fn body(client: usize, first: u64, events: u64) -> String {
     format!(r#"{{"appends":[{{"stream":"build-{client}","events":[{}]}}]}}"#, events.join(","))
 }
 
-struct Appender {
+pub(crate) struct Appender {
     connection: Connection,
     number: usize,
     sent: u64,
     events: u64,
+}
+
+impl Appender {
+    /// One that appends so many events a request to the stream of that number.
+    pub(crate) fn new(connection: Connection, number: usize, events: u64) -> Self {
+        Self { connection, number, sent: 0, events }
+    }
 }
 
 impl Client for Appender {
@@ -50,7 +57,7 @@ pub(crate) async fn each_by_itself(
     let mut appenders = Vec::new();
     for number in 0..clients {
         let connection = Connection::open(address).await?;
-        appenders.push(Appender { connection, number, sent: 0, events });
+        appenders.push(Appender::new(connection, number, events));
     }
     Ok(window.drive(appenders).await?.0)
 }

@@ -4,6 +4,7 @@
 //! The method is in benches/README.md. Clients and server share one machine, on purpose: so it will be used.
 
 mod append;
+mod beside;
 mod claim;
 mod connection;
 mod deliver;
@@ -15,6 +16,7 @@ mod server;
 mod team;
 mod timing;
 
+use beside::Company;
 use clap::Parser;
 use connection::{Address, Place};
 use disk::Disk;
@@ -204,7 +206,12 @@ impl Bench {
     async fn work(&mut self, tasks: u64) -> Result<(), Failure> {
         let claims = CLIENTS.map(|clients| format!("durable claim, {clients} clients"));
         let points = [1, 16].map(|clients| (clients, format!("point query, {clients} clients")));
-        if !claims.iter().chain(points.iter().map(|(_, name)| name)).any(|name| self.wants(name)) {
+        let beside = Company::ALL.map(|company| (company, format!("at a rate: {}", company.name())));
+        let names = claims
+            .iter()
+            .chain(points.iter().map(|(_, name)| name))
+            .chain(beside.iter().map(|(_, name)| name));
+        if !names.into_iter().any(|name| self.wants(name)) {
             return Ok(());
         }
         let unix = self.place.unix();
@@ -213,6 +220,16 @@ impl Bench {
             if self.wants(&name) {
                 let measured = read::points(&unix, clients, tasks, self.window).await?;
                 self.report.add(Figure::new(name, "queries", &measured));
+            }
+        }
+        for (company, name) in beside {
+            if self.wants(&name) {
+                let before = self.disk.rate()?;
+                let (appends, queries) = beside::appends(company, &unix, tasks, self.window).await?;
+                if let Some(queries) = queries {
+                    self.report.add(Figure::new(format!("{name}: a query"), "queries", &queries));
+                }
+                self.durable(format!("{name}: an append"), "appends", before, appends)?;
             }
         }
         for (clients, name) in CLIENTS.into_iter().zip(claims) {

@@ -26,10 +26,17 @@ pub(crate) async fn catch_up(address: &Address, window: Window) -> Result<Measur
     Ok(window.drive(vec![reader]).await?.0)
 }
 
-struct Asker {
+pub(crate) struct Asker {
     connection: Connection,
     at: u64,
     tasks: u64,
+}
+
+impl Asker {
+    /// One that begins at that task of so many.
+    pub(crate) fn new(connection: Connection, at: u64, tasks: u64) -> Self {
+        Self { connection, at, tasks }
+    }
 }
 
 impl Client for Asker {
@@ -56,7 +63,7 @@ pub(crate) async fn points(
 ) -> Result<Measured, Failure> {
     let mut askers = Vec::new();
     for number in 0..clients as u64 {
-        askers.push(Asker { connection: Connection::open(address).await?, at: number, tasks });
+        askers.push(Asker::new(Connection::open(address).await?, number, tasks));
     }
     Ok(window.drive(askers).await?.0)
 }

@@ -3,7 +3,9 @@
 use crate::Failure;
 use futures::future::try_join_all;
 use hdrhistogram::Histogram;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc};
 
 /// Before this has passed, nothing counts: connections, caches and the log's files are made.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -52,6 +54,51 @@ impl Window {
     pub(crate) fn bounds(self) -> (Instant, Instant) {
         let from = Instant::now() + WARM_UP;
         (from, from + self.time)
+    }
+
+    /// Lets requests be sent at a rate, by whichever client is free, whether those before are answered or not. A
+    /// latency is counted from when the request was due, so that one that has to wait for a client shows it.
+    pub(crate) async fn pace<C: Client>(self, rate: u64, clients: Vec<C>) -> Result<Measured, Failure> {
+        let (from, to) = self.bounds();
+        let begin = Instant::now();
+        let (due, dues) = mpsc::unbounded_channel();
+        // A thread of its own: the timers of the runtime are a millisecond coarse.
+        std::thread::spawn(move || {
+            for number in 0..u32::MAX {
+                let at = begin + Duration::from_secs(number.into()) / u32::try_from(rate).unwrap_or(u32::MAX);
+                if at >= to {
+                    break;
+                }
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                if due.send(at).is_err() {
+                    break;
+                }
+            }
+        });
+        let dues = Arc::new(Mutex::new(dues));
+        let tasks = clients.into_iter().map(|mut client| {
+            let dues = dues.clone();
+            tokio::spawn(async move {
+                let (mut units, mut latency) = (0, latencies());
+                loop {
+                    let due = dues.lock().await.recv().await;
+                    let Some(due) = due else { break };
+                    let done = client.once().await?.unwrap_or(0);
+                    if due >= from {
+                        units += done;
+                        latency.saturating_record(nanoseconds(due.elapsed()));
+                    }
+                }
+                Ok::<_, Failure>((units, latency))
+            })
+        });
+        let (mut units, mut all) = (0, latencies());
+        for done in try_join_all(tasks).await? {
+            let (some, latency) = done?;
+            units += some;
+            all.add(latency)?;
+        }
+        Ok(Measured { units, elapsed: to - from, latency: Some(all) })
     }
 
     /// Lets the clients work. A request counts when it began and ended within the window.

@@ -185,11 +185,6 @@ impl<'a> Draft<'a> {
         self.heard.contains(session_id)
     }
 
-    /// Whether anything was written so far.
-    pub(super) fn has_events(&self) -> bool {
-        !self.events.is_empty()
-    }
-
     /// The tags of an event about a task.
     pub(super) fn tags_of(&self, task_id: &str) -> Tags {
         let project_id = self.known(task_id).and_then(|task| task.project_id.clone());

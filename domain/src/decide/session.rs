@@ -260,11 +260,8 @@ fn tags(session: &Session) -> Tags {
 }
 
 /// A write in a session, or under one of its leases, says that it is alive, and that the lease it was under goes
-/// on: both are written down where they would move a deadline by enough to matter.
+/// on: both are written down where they would move a deadline by enough to matter. So says one that changes nothing, too.
 pub(super) fn keep_alive(draft: &mut Draft<'_>) {
-    if !draft.has_events() {
-        return;
-    }
     let mut sessions: Vec<Text> = draft.session_id().cloned().into_iter().collect();
     for lease in draft.take_used() {
         sessions.extend(lease.session_id.clone());

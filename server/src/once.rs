@@ -55,20 +55,25 @@ impl OnceKey {
         Ok(Some(Self { key: key.into(), method: method.clone(), path: path.into(), request: digest(body) }))
     }
 
-    /// What the store keeps the answer by: keys of one agent are no other's.
-    pub(crate) fn once(
-        &self,
-        agent: Option<&Text>,
-        render: impl FnOnce(&[StepResult<Work>]) -> (Position, Vec<u8>) + Send + 'static,
-    ) -> Once<Work> {
+    /// What the answer is kept by: keys of one agent are no other's.
+    pub(crate) fn digest(&self, agent: Option<&Text>) -> Digest {
         let parts = [agent.map_or("", |agent| agent), self.method.as_str(), &self.path, &self.key];
         let mut hasher = blake3::Hasher::new();
         for part in parts {
             hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());
         }
+        first_half(hasher.finalize())
+    }
+
+    /// How the store does it once, and keeps what `render` makes of it.
+    pub(crate) fn once(
+        &self,
+        agent: Option<&Text>,
+        render: impl FnOnce(&[StepResult<Work>]) -> (Position, Vec<u8>) + Send + 'static,
+    ) -> Once<Work> {
         Once {
-            key: first_half(hasher.finalize()),
+            key: self.digest(agent),
             request: self.request,
             since: Timestamp(clock::now().0.saturating_sub(KEPT_US)),
             render: Box::new(move |results| {

@@ -368,6 +368,34 @@ async fn claims_wait_over_http_and_in_a_socket() {
     let answer = socket.expect("response").await;
     assert_eq!(answer["body"]["data"]["task"]["id"], "t");
     assert!(began.elapsed() < LIMIT);
+    // Sent again while it waits, it waits for the first's answer; another under the same key hears that it is another.
+    let claim = |req: &str, agent: &str| {
+        json!({
+            "op": "request", "req": req, "method": "POST", "path": "/tasks/claim",
+            "headers": { "Idempotency-Key": "k", "Agentpm-Agent": "bob" },
+            "body": { "agent_id": "bob", "wait_ms": 30_000, "where": format!("owner_agent_id IS NULL OR id = '{agent}'") },
+        })
+    };
+    for (req, place) in [("1", "x"), ("2", "x"), ("3", "y")] {
+        socket.send(claim(req, place)).await;
+    }
+    socket.send(json!({ "op": "ping" })).await;
+    socket.expect("pong").await;
+    let began = Instant::now();
+    task(&client, "u").await;
+    let mut leases = Vec::new();
+    let mut refused = Vec::new();
+    for _ in 0..3 {
+        let answer = socket.expect("response").await;
+        match &answer["body"]["error"]["code"] {
+            Value::Null => leases.push(answer["body"]["data"]["lease"]["id"].clone()),
+            code => refused.push(code.clone()),
+        }
+    }
+    assert!(began.elapsed() < LIMIT);
+    assert!(leases.iter().all(|lease| lease.is_string() && *lease == leases[0]), "{leases:?}");
+    assert_eq!(leases.len() + refused.len(), 3);
+    assert!(!refused.is_empty() && refused.iter().all(|code| code == "ERR_CONFLICT"), "{refused:?}");
     // Nothing comes: the wait ends.
     let none = client.post("/tasks/claim", json!({ "agent_id": "bob", "wait_ms": 300 })).await;
     assert_eq!(none.data(), Value::Null);

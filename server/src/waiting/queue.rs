@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use store::{Position, Text};
+use store::{Digest, Position, Text};
 use tokio::sync::Notify;
 
 /// Most claims that wait at a time.
@@ -45,6 +45,8 @@ struct Queue {
 struct Waiter {
     agent_id: Text,
     caps: TextSet,
+    /// Of the request it was made with: whoever waits with the same one waits for the first's answer.
+    key: Option<Digest>,
     wake: Arc<Notify>,
     /// It was woken, and has not begun to try since.
     woken: bool,
@@ -142,7 +144,12 @@ impl Waiting {
     ///
     /// # Errors
     /// `ERR_UNAVAILABLE` when too many wait.
-    pub(crate) fn enter<'a>(&self, app: &'a App, agent_id: &Text) -> Result<Ticket<'a>, Error> {
+    pub(crate) fn enter<'a>(
+        &self,
+        app: &'a App,
+        agent_id: &Text,
+        key: Option<Digest>,
+    ) -> Result<Ticket<'a>, Error> {
         let wake = Arc::new(Notify::new());
         let number = {
             let mut queue = self.queue.lock();
@@ -155,6 +162,7 @@ impl Waiting {
             let waiter = Waiter {
                 agent_id: agent_id.clone(),
                 caps: TextSet::default(),
+                key,
                 wake: wake.clone(),
                 woken: false,
                 tried: 0,
@@ -272,6 +280,9 @@ impl Ticket<'_> {
         for id in tasks {
             queue.withdraw(id);
         }
+        let key = queue.waiters.get(&self.number).and_then(|waiter| waiter.key);
+        let same = queue.waiters.values_mut().filter(|waiter| key.is_some() && waiter.key == key);
+        same.for_each(Waiter::wake);
         // Dropping it does the rest.
     }
 

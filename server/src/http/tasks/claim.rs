@@ -162,7 +162,8 @@ async fn take_or_wait(
     }
     let late = sleep(wait);
     tokio::pin!(late);
-    let ticket = app.waiting.enter(app, &claim.agent_id)?;
+    let digest = key.map(|key| key.digest(by.agent_id.as_ref()));
+    let ticket = app.waiting.enter(app, &claim.agent_id, digest)?;
     loop {
         let begun = ticket.begin();
         let taken = match take(app, key, by, claim.clone(), write).await? {

@@ -172,7 +172,11 @@ async fn take_or_wait(
                 ticket.took(taken.claims.iter().map(|claim| &claim.task.task.id));
                 return Ok(Attempt::Taken(taken));
             }
-            kept @ Attempt::Kept { .. } => return Ok(kept),
+            // What it took, if it took it now, is known to the log alone.
+            kept @ Attempt::Kept { .. } => {
+                ticket.took([]);
+                return Ok(kept);
+            }
         };
         ticket.in_vain(begun);
         tokio::select! {

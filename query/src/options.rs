@@ -15,8 +15,8 @@ pub struct Options {
     pub spill_dir: Option<PathBuf>,
     /// Bytes that all queries together may have there; zero is as if there were no directory.
     pub spill_bytes_max: u64,
-    /// Bytes that the past of all tables may take in memory: past it, columns that were not asked for the longest
-    /// are dropped, and read from the store again when somebody asks.
+    /// Bytes that the past of all tables should take in memory: past it, columns that were not asked for the longest
+    /// are dropped, and read from the store again when somebody asks. Keys and lives of rows stay.
     pub past_bytes_max: usize,
     /// Rows of an answer that is one JSON document; see [`RowStream::at_most`](crate::RowStream::at_most).
     pub document_rows_max: usize,

@@ -1,8 +1,8 @@
-//! The past: any table as it was at any moment, for about the price of the present.
+//! The past: any table as it was at any moment. What that costs follows from the size of the table, not of its history.
 //!
 //! Each column of a table is a [timeline](timeline) of its own: what it said of a row changes far more rarely
-//! than the row does. A column is read from the store when it is first asked for (once through the versions of
-//! its table), and from then on only what is new. So what nobody asks costs nothing, neither on the way in nor
+//! than the row does. The columns of a table are read from the store when one is first asked for (once through its
+//! versions; those of JSON by themselves), and from then on only what is new. So what nobody asks costs nothing, neither on the way in nor
 //! when the server starts, and everything here can be dropped at any time.
 //!
 //! Rows asked for by key are found by their [lives](lives), and read from the store one by one.

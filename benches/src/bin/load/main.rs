@@ -13,6 +13,7 @@ mod past;
 mod read;
 mod report;
 mod server;
+mod syncs;
 mod team;
 mod timing;
 
@@ -246,12 +247,21 @@ impl Bench {
         for size in TEAMS {
             let name = format!("team of {}, {} tasks", size.agents, size.tasks);
             if self.wants(&name) {
+                self.raw_round_trips(&name)?;
                 let before = self.disk.rate()?;
                 for (call, measured) in team::work(&self.place.unix(), size).await? {
                     self.durable(format!("{name}: {call}"), "calls", before, measured)?;
                 }
+                self.raw_round_trips(&name)?;
             }
         }
+        Ok(())
+    }
+
+    /// Notes what the machine takes for the least of a durable call.
+    fn raw_round_trips(&mut self, name: &str) -> Result<(), Failure> {
+        let measured = self.disk.round_trips()?;
+        self.report.add(Figure::new(format!("{name}: raw round trip"), "times", &measured));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use crate::Failure;
 use crate::connection::{Address, Connection};
+use crate::syncs::Syncs;
 use crate::timing::{Measured, latencies, nanoseconds};
 use agentpm_benches::CAPS;
 use futures::future::try_join_all;
@@ -123,13 +124,14 @@ impl Worker {
     }
 }
 
-/// What each sort of call cost.
+/// What each sort of call cost, and the syncs of the log meanwhile.
 pub(crate) async fn work(address: &Address, size: Size) -> Result<Vec<(&'static str, Measured)>, Failure> {
     let name = format!("team{}", size.tasks);
     let mut connection = Connection::open(address).await?;
     plan(&mut connection, &name, size).await?;
     let (_, from) = connection.post_at("/agents/register", json!({ "name": "head" }).to_string()).await?;
     let (head, empty) = (Arc::new(AtomicU64::new(from)), Arc::new(AtomicBool::new(false)));
+    let syncs = Syncs::begin(&mut connection).await?;
     let mut workers = Vec::new();
     for number in 0..AT_ONCE {
         let worker = Worker {
@@ -155,10 +157,12 @@ pub(crate) async fn work(address: &Address, size: Size) -> Result<Vec<(&'static 
     if empty.load(Ordering::Relaxed) {
         return Err("no task was left before there were as many events".into());
     }
+    let syncs = syncs.end(&mut connection).await?;
     costs.insert("reclaim", reclaims(&mut connection, &name).await?);
     let measured =
         |latency: Histogram<u64>| Measured { units: latency.len(), elapsed, latency: Some(latency) };
-    Ok(costs.into_iter().map(|(name, latency)| (name, measured(latency))).collect())
+    let calls = costs.into_iter().map(|(name, latency)| (name, measured(latency)));
+    Ok(calls.chain([("syncs of the log, at most", syncs)]).collect())
 }
 
 /// How long after its time each lease of the dead ended in the log. Waits for the last of them.

@@ -6,7 +6,7 @@ use crate::evolve::{ended_lease, ended_run};
 use crate::rows::{Lease, Relationship, Run};
 use crate::state::Work;
 use std::sync::Arc;
-use store::{Event, Text, Timestamp};
+use store::{Event, Position, Text, Timestamp};
 
 /// What `decide` remembers for the answer.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Work {
                 leases: leases
                     .into_iter()
                     .map(|(id, directive)| LeaseDirective {
-                        lease: self.leases.get(&id).map(|version| Arc::clone(&version.row)),
+                        lease: self.lease_for(&session_id, &id),
                         id,
                         directive,
                     })
@@ -140,6 +140,12 @@ impl Work {
             Pending::Expired { leases, sessions } => Outcome::Expired { leases, sessions },
             Pending::Imported(report) => Outcome::Imported(report),
         }
+    }
+
+    /// A lease that is active, or was taken from that session.
+    fn lease_for(&self, session_id: &str, id: &str) -> Option<Arc<Lease>> {
+        let taken = || self.leases.taken(session_id, Position::ZERO).find(|lease| *lease.id == *id);
+        self.leases.get(id).map(|version| &version.row).or_else(taken).cloned()
     }
 
     fn view(&mut self, id: &str, now: Timestamp) -> TaskView {

@@ -43,6 +43,10 @@ pub enum Command {
     AddContext(AddContext),
     StartSession(StartSession),
     Heartbeat(Heartbeat),
+    /// The session is alive, as its agent asks for something; written down when half of its time has gone.
+    HearSession {
+        session_id: Text,
+    },
     /// Ends a session and gives back what it holds.
     EndSession {
         session_id: Text,
@@ -117,7 +121,7 @@ impl Command {
             Self::Claim(command) => command.session_id.as_ref(),
             Self::StartSession(command) => command.id.as_ref(),
             Self::Heartbeat(command) => Some(&command.session_id),
-            Self::EndSession { session_id } => Some(session_id),
+            Self::HearSession { session_id } | Self::EndSession { session_id } => Some(session_id),
             _ => None,
         }
     }
@@ -254,7 +258,8 @@ pub struct StartSession {
 #[allow(missing_docs)]
 pub struct Heartbeat {
     pub session_id: Text,
-    /// The leases the agent believes it holds; all of the session's when it does not say.
+    /// The leases the agent believes it holds; when it does not say, all of the session's, with those that were taken from
+    /// it since it was last told.
     pub leases: Option<Vec<Text>>,
     /// What was done meanwhile, on tasks the session holds.
     pub progress: Vec<Progress>,
@@ -296,7 +301,7 @@ impl Directive {
 pub struct LeaseDirective {
     /// The lease.
     pub id: Text,
-    /// The lease after the heartbeat; none when it is over.
+    /// The lease after the heartbeat; of one that is over, what is still known of it here.
     pub lease: Option<Arc<Lease>>,
     /// What to do.
     pub directive: Directive,

@@ -50,7 +50,8 @@ pub(crate) fn decide(
     command: Command,
 ) -> Result<Decision<Pending>, Rejection> {
     let draft = &mut Draft::new(work, context);
-    session::check_named(draft, command.session_id())?;
+    let about = command.session_id().cloned();
+    session::check_named(draft, about.as_ref())?;
     let pending = match command {
         Command::RegisterAgent(command) => agent::register(draft, command),
         Command::CreateTask(command) => task::create(draft, command),
@@ -67,6 +68,7 @@ pub(crate) fn decide(
         Command::AddContext(command) => context::add(draft, command),
         Command::StartSession(command) => session::start(draft, command),
         Command::Heartbeat(command) => session::heartbeat(draft, command),
+        Command::HearSession { session_id } => session::hear(draft, session_id),
         Command::EndSession { session_id } => session::end(draft, session_id),
         Command::AcquireLease(command) => lease::acquire(draft, command),
         Command::RenewLease { lease_id, ttl_ms } => lease::renew(draft, lease_id, ttl_ms),
@@ -85,7 +87,7 @@ pub(crate) fn decide(
             return Ok(Decision { events, pending: Pending::Imported(report) });
         }
     }?;
-    session::keep_alive(draft);
+    session::keep_alive(draft, about);
     let events = draft.take_events();
     check_sizes(&events)?;
     Ok(Decision { events, pending })

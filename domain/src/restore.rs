@@ -1,9 +1,9 @@
 //! Taking the state up again from rows of a checkpoint. What follows from rows (who is beside whom, what is
 //! on offer, what ends next) is not stored but made anew.
 
-use crate::rows::{LeaseStatus, Row, RunStatus};
+use crate::rows::{LeaseStatus, Row, RunStatus, SessionStatus};
 use crate::state::Work;
-use store::{Text, Version};
+use store::{Position, Text, Version};
 
 impl Work {
     pub(crate) fn put_row(&mut self, key: &Text, version: Version<Row>) {
@@ -45,10 +45,12 @@ impl Work {
             }
             Row::Lease(row) => {
                 let node = self.intern(&row.task_id);
-                // One that has ended says how far the fences have come, and no more.
+                // One that has ended says how far the fences have come, and what its session is to be told.
                 self.list_lease(node, &row);
                 if row.status == LeaseStatus::Active {
                     self.leases.put(Version { row, from });
+                } else if row.taken {
+                    self.leases.put_taken(from.position, row);
                 }
             }
         }
@@ -57,6 +59,11 @@ impl Work {
     pub(crate) fn rows_are_in(&mut self) {
         // Nobody pays for depths at the start: whoever needs one first does.
         self.forget_depths();
+        let sessions = &self.sessions;
+        self.leases.drop_told(|id| {
+            let session = sessions.get(id).filter(|session| session.status == SessionStatus::Active);
+            session.map(|session| Position(session.told))
+        });
         for node in self.nodes() {
             self.place(node);
         }

@@ -2,7 +2,7 @@
 //! index of what can be offered.
 //!
 //! Ended leases and runs are not here: nothing can happen to them any more. Of them only the id and fence of
-//! the last lease of each task remain.
+//! the last lease of each task remain, and what a session has to be told.
 
 mod bits;
 mod graph;

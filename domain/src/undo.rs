@@ -37,7 +37,10 @@ impl Work {
                 self.put_context(Version { row, from: before.from });
                 return;
             }
-            Row::Lease(row) => self.last_lease_was(row),
+            Row::Lease(row) => {
+                self.leases.forget_taken(row);
+                self.last_lease_was(row);
+            }
             Row::Task(_) | Row::TaskGraph(_) => drop(touched.insert(self.intern(key))),
             Row::Relationship(row) => {
                 touched.extend([self.intern(&row.from_task_id), self.intern(&row.to_task_id)]);

@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::server::Config;
 use crate::waiting::Waiting;
 use crate::wire::append::ConditionRequest;
+use domain::rows::SessionStatus;
 use domain::{Command, Outcome, Work};
 use query::Engine;
 use std::sync::Arc;
@@ -100,6 +101,21 @@ impl App {
         let done = self.store().execute(context(by), command).await;
         self.metrics.written("command", begun.elapsed());
         Ok(done?)
+    }
+
+    /// The session that a request names is alive, whatever else the request was about. Written down when half of the
+    /// session's time has gone, and only if it is there and its own.
+    pub(crate) async fn hear(&self, by: &Provenance) {
+        let Some(session) = by.session_id.as_ref().and_then(|id| self.engine.pin().session(id)) else {
+            return;
+        };
+        if session.status != SessionStatus::Active || clock::now() < session.half_silent() {
+            return;
+        }
+        let heard = Command::HearSession { session_id: session.id.clone() };
+        if let Err(error) = self.execute(&self.by(by, &heard), heard).await {
+            tracing::debug!(%error, session = %session.id, "a session was not heard");
+        }
     }
 
     /// Appends events as they are, unless there is one that the condition says must not be there.

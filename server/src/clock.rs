@@ -1,7 +1,7 @@
 //! The clock and fresh ids: what the rooms below are given and never make.
 
 use rand::Rng;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{EventId, Timestamp};
 
 /// Random bits of a ULID, below its 48 bits of milliseconds.
@@ -12,6 +12,12 @@ pub(crate) fn now() -> Timestamp {
     // Before 1970 only if the machine's clock is unset; the writer raises it to the head's time anyway.
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// How long it is until then; nothing when it has passed.
+pub(crate) fn until(at: Timestamp) -> Duration {
+    let micros = at.0.saturating_sub(now().0);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 /// A ULID of now.

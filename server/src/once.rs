@@ -66,19 +66,19 @@ impl OnceKey {
         first_half(hasher.finalize())
     }
 
-    /// How the store does it once, and keeps what `render` makes of it.
+    /// How the store does it once, and keeps what `render` makes of it, if it is anything to keep.
     pub(crate) fn once(
         &self,
         agent: Option<&Text>,
-        render: impl FnOnce(&[StepResult<Work>]) -> (Position, Vec<u8>) + Send + 'static,
+        render: impl FnOnce(&[StepResult<Work>]) -> Option<(Position, Vec<u8>)> + Send + 'static,
     ) -> Once<Work> {
         Once {
             key: self.digest(agent),
             request: self.request,
             since: Timestamp(clock::now().0.saturating_sub(KEPT_US)),
             render: Box::new(move |results| {
-                let (position, data) = render(results);
-                [&position.0.to_be_bytes()[..], &data].concat()
+                let (position, data) = render(results)?;
+                Some([&position.0.to_be_bytes()[..], &data].concat())
             }),
         }
     }
@@ -132,7 +132,7 @@ mod test {
     }
 
     fn kept_by(once: &OnceKey, agent: Option<&str>) -> Digest {
-        once.once(agent.map(Text::from).as_ref(), |_| (Position::ZERO, Vec::new())).key
+        once.once(agent.map(Text::from).as_ref(), |_| None).key
     }
 
     #[test]

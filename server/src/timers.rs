@@ -19,11 +19,9 @@ pub(crate) async fn expire(app: Shared) {
         let changed_or_due = async {
             match app.store().next_deadline() {
                 None => heads.changed().await.is_ok(),
-                Some(deadline) => {
-                    let micros = deadline.0.saturating_sub(clock::now().0);
-                    let wait = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
-                    timeout(wait, heads.changed()).await.is_ok_and(|changed| changed.is_ok())
-                }
+                Some(deadline) => timeout(clock::until(deadline), heads.changed())
+                    .await
+                    .is_ok_and(|changed| changed.is_ok()),
             }
         };
         tokio::select! {

@@ -56,8 +56,9 @@ pub struct Once<D: Decider> {
     pub render: Render<D>,
 }
 
-/// Makes the bytes of an answer.
-pub type Render<D> = Box<dyn FnOnce(&[StepResult<D>]) -> Vec<u8> + Send>;
+/// Makes the bytes of an answer, or none where what was done is no answer to keep: then the request is tried again when it is
+/// sent again.
+pub type Render<D> = Box<dyn FnOnce(&[StepResult<D>]) -> Option<Vec<u8>> + Send>;
 
 /// 128 bits of a hash: of a key, or of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,7 +66,7 @@ pub struct Digest(pub [u8; 16]);
 
 /// What a group came to.
 pub enum Told<D: Decider> {
-    /// What each step came to, where no answer is kept: there is no key, or nothing was written.
+    /// What each step came to, where no answer is kept: there is no key, nothing was written, or it is none to keep.
     Now(Vec<StepResult<D>>),
     /// The answer that is kept for the key.
     Kept {

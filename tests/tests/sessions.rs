@@ -135,6 +135,128 @@ async fn heartbeats_and_writes_keep_a_session_and_its_leases() {
     assert_eq!(ended_after(&client, "s").await.1, "ended");
 }
 
+/// How often a session was said to be alive.
+async fn beats(client: &Client) -> usize {
+    client.events().await.iter().filter(|event| event["type"] == "SessionHeartbeat").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_work_keeps_its_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 2);
+    let client = server.client();
+    task(&client, "held").await;
+    start(&client, "s", "bob").await;
+    claim(&client, "bob", "s").await;
+    // Twice as long as the session would last by itself, and longer, many at once, one of them by the header and with a key.
+    let began = Instant::now();
+    let mut waits = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let client = client.clone();
+        waits.spawn(async move {
+            let mut body = json!({ "agent_id": "bob", "wait_ms": 4_500 });
+            let mut request = client.request("POST", "/tasks/claim");
+            if n == 0 {
+                request = request.header("agentpm-session", "s").header("idempotency-key", "k");
+            } else {
+                body["session_id"] = json!("s");
+            }
+            client.send(request.json(&body)).await.data()
+        });
+    }
+    while let Some(nothing) = waits.join_next().await {
+        assert_eq!(nothing.unwrap(), Value::Null);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(4_500));
+    assert_eq!(status(&client, "held").await, "in_progress");
+    // One each half of its time, however many wait; a claim that comes says so besides.
+    let (told, halves) = (beats(&client).await, began.elapsed().as_secs() as usize);
+    assert!((2..=halves + 2).contains(&told), "{told} heartbeats in {halves} halves of the session's time");
+    // Its end is told to who waits in it, once it would be heard again.
+    let waiting = client.clone();
+    let wait = tokio::spawn(async move {
+        let body = json!({ "agent_id": "bob", "session_id": "s", "wait_ms": 30_000 });
+        waiting.post("/tasks/claim", body).await
+    });
+    client.post("/sessions/s/end", json!({})).await.data();
+    let refused = wait.await.unwrap();
+    // Unless it came after the end, what was given back was there to take.
+    if refused.status == 200 {
+        assert_eq!(refused.body["data"]["task"]["id"], "held");
+    } else {
+        assert_eq!((refused.status, refused.code()), (409, "ERR_INVALID_STATE"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_call_in_a_session_keeps_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 2);
+    let client = server.client();
+    let calls = [
+        ("claim", "/tasks/claim", json!({ "agent_id": "bob" })),
+        ("statement", "/query", json!({ "pql": "CLAIM next_task FOR 'bob'" })),
+        ("append", "/append", json!({ "appends": [{ "stream": "x", "events": [{ "type": "Said" }] }] })),
+        ("stream", "/streams/x/events", json!({ "events": [{ "type": "Said" }] })),
+        (
+            "batch",
+            "/batch",
+            json!({ "ops": [{ "op": "append", "data": { "appends": [{ "stream": "x", "events": [{ "type": "Said" }] }] } }] }),
+        ),
+        ("query", "/query", json!({ "pql": "SELECT id FROM tasks" })),
+    ];
+    for (session, ..) in &calls {
+        start(&client, session, "bob").await;
+    }
+    let began = Instant::now();
+    wait::until("they were kept for so long", LIMIT, || async {
+        for (session, path, body) in &calls {
+            let request = client.request("POST", path).header("agentpm-session", *session);
+            client.send(request.json(body)).await.data();
+        }
+        (began.elapsed() > Duration::from_secs(5)).then_some(())
+    })
+    .await;
+    let rows = client.query("SELECT DISTINCT status FROM sessions").await;
+    assert_eq!(rows.texts("status"), ["active"]);
+    let bound = calls.len() * (began.elapsed().as_secs() as usize + 1);
+    assert!(beats(&client).await <= bound, "no more than one in half of a session's time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_claim_that_found_nothing_in_a_session_claims_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 1);
+    let client = server.client();
+    start(&client, "s", "bob").await;
+    let claim = async |key: &str, wait_ms: u32| {
+        let body = json!({ "agent_id": "bob", "session_id": "s", "wait_ms": wait_ms });
+        let request = client.request("POST", "/tasks/claim").header("idempotency-key", key);
+        client.send(request.json(&body)).await.data()
+    };
+    // It is heard of, which is written; nothing was claimed, so no answer is kept.
+    wait::until("an empty claim was heard of", LIMIT, || async {
+        assert_eq!(claim("k", 0).await, Value::Null);
+        (beats(&client).await > 0).then_some(())
+    })
+    .await;
+    task(&client, "t").await;
+    let claimed = claim("k", 0).await;
+    assert_eq!(claimed["task"]["id"], "t");
+    assert_eq!(claim("k", 0).await, claimed);
+    // So it is with one that waits.
+    let heard = beats(&client).await;
+    let work = async {
+        wait::until("who waits was heard of", LIMIT, || async {
+            (beats(&client).await > heard).then_some(())
+        })
+        .await;
+        task(&client, "u").await;
+    };
+    let (claimed, ()) = tokio::join!(claim("l", 30_000), work);
+    assert_eq!(claimed["task"]["id"], "u");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_heartbeat_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
@@ -159,6 +281,15 @@ async fn a_heartbeat_says_what_to_do() {
         told["leases"].as_array().unwrap().iter().find(of).unwrap()["directive"].clone()
     };
     assert_eq!(["a", "b", "c"].map(directive), ["continue", "pause", "cancel"]);
+    // One that names no leases tells of that which was taken, once; also with a key, and over a restart.
+    let server = server.restart();
+    let client = server.client();
+    let beat =
+        client.request("POST", "/sessions/s/heartbeat").header("idempotency-key", "k").json(&json!({}));
+    let told = client.send(beat).await.data();
+    assert_eq!((&told["directive"], told["leases"].as_array().unwrap().len()), (&json!("cancel"), 3));
+    let over = told["leases"].as_array().unwrap().iter().find(|told| told["directive"] == "cancel").unwrap();
+    assert_eq!((&over["task_id"], over["expires_at"].is_string()), (&json!("c"), true));
     let told = client.post("/sessions/s/heartbeat", json!({})).await.data();
     assert_eq!((&told["directive"], told["leases"].as_array().unwrap().len()), (&json!("pause"), 2));
     let progress = json!({ "progress": [{ "task_id": "a", "items": ["first"] }] });

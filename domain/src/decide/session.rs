@@ -14,7 +14,7 @@ use crate::rows::{Lease, Session, SessionStatus, TaskStatus};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::Arc;
-use store::{Text, Timestamp};
+use store::{Position, Text, Timestamp};
 
 /// Shortest silence after which a session is lost, in milliseconds.
 pub const SESSION_TIMEOUT_MIN_MS: i64 = 1_000;
@@ -126,18 +126,17 @@ pub(super) fn heartbeat(draft: &mut Draft<'_>, command: Heartbeat) -> Result<Pen
     let Heartbeat { session_id, leases, progress } = command;
     check_beat(leases.as_deref().unwrap_or_default(), &progress)?;
     let session = own(draft, &session_id)?;
-    let data = SessionHeartbeat {
-        id: session_id.clone(),
-        agent_id: session.agent_id.clone(),
-        leases: leases.clone().unwrap_or_default(),
-    };
-    draft.push("session-", &session_id, kind::SESSION_HEARTBEAT, &data, tags(&session));
-    draft.note_heard(&session_id);
+    let all = leases.is_none();
+    push_heartbeat(draft, &session, leases.clone().unwrap_or_default(), all);
     for entry in progress {
         record(draft, &session, entry)?;
     }
-    let mut ids = leases
-        .unwrap_or_else(|| draft.work.leases.of_session(&session_id).map(|lease| lease.id.clone()).collect());
+    let mut ids = leases.unwrap_or_else(|| {
+        let (known, told) = (&draft.work.leases, Position(session.told));
+        // What it still believes to hold, and does not.
+        let taken = known.taken(&session_id, told).take(SESSION_LEASES_MAX);
+        known.of_session(&session_id).chain(taken).map(|lease| lease.id.clone()).collect()
+    });
     ids.sort_unstable();
     ids.dedup();
     let mut told = Vec::with_capacity(ids.len());
@@ -150,6 +149,24 @@ pub(super) fn heartbeat(draft: &mut Draft<'_>, command: Heartbeat) -> Result<Pen
         told.push((id, directive));
     }
     Ok(Pending::Heartbeat { session_id, leases: told })
+}
+
+/// The event that a session is alive.
+fn push_heartbeat(draft: &mut Draft<'_>, session: &Session, leases: Vec<Text>, all: bool) {
+    let data = SessionHeartbeat { id: session.id.clone(), agent_id: session.agent_id.clone(), leases, all };
+    draft.push("session-", &session.id, kind::SESSION_HEARTBEAT, &data, tags(session));
+    draft.note_heard(&session.id);
+}
+
+/// The session is alive: its agent waits, or asked for something that the model knows nothing of. However many say so at
+/// once, it is written down twice within the session's time.
+pub(super) fn hear(draft: &mut Draft<'_>, session_id: Text) -> Result<Pending, Rejection> {
+    let session = own(draft, &session_id)?;
+    match draft.now() >= session.half_silent() {
+        true => push_heartbeat(draft, &session, Vec::new(), false),
+        false => draft.note_heard(&session_id),
+    }
+    Ok(Pending::Session(session_id))
 }
 
 fn check_beat(leases: &[Text], progress: &[Progress]) -> Result<(), Rejection> {
@@ -259,10 +276,11 @@ fn tags(session: &Session) -> Tags {
     Tags::default().with("agent:", &session.agent_id).with("session:", &session.id)
 }
 
-/// A write in a session, or under one of its leases, says that it is alive, and that the lease it was under goes
-/// on: both are written down where they would move a deadline by enough to matter. So says one that changes nothing, too.
-pub(super) fn keep_alive(draft: &mut Draft<'_>) {
-    let mut sessions: Vec<Text> = draft.session_id().cloned().into_iter().collect();
+/// A write in a session, or about one, or under one of its leases, says that it is alive, and that the lease it was under
+/// goes on: both are written down where they would move a deadline by enough to matter. So says one that changes nothing,
+/// too, and a claim that finds nothing.
+pub(super) fn keep_alive(draft: &mut Draft<'_>, about: Option<Text>) {
+    let mut sessions: Vec<Text> = draft.session_id().cloned().into_iter().chain(about).collect();
     for lease in draft.take_used() {
         sessions.extend(lease.session_id.clone());
         let due = draft.now().plus_ms(lease.ttl_ms);
@@ -277,10 +295,7 @@ pub(super) fn keep_alive(draft: &mut Draft<'_>) {
             && is_active(&session, draft.now())
             && moves(session.deadline(), due, session.timeout_ms)
         {
-            let data =
-                SessionHeartbeat { id: id.clone(), agent_id: session.agent_id.clone(), leases: Vec::new() };
-            draft.push("session-", &id, kind::SESSION_HEARTBEAT, &data, tags(&session));
-            draft.note_heard(&id);
+            push_heartbeat(draft, &session, Vec::new(), false);
         }
     }
 }

@@ -296,6 +296,7 @@ pub const CATALOGUE: &[EventType] = &[
             must("id", ID, "the session"),
             must("agent_id", ID, "the agent"),
             may("leases", "list of id", "the leases it says it holds", "it named none"),
+            may("all", "boolean", "it was told how all its leases stand", "it was not"),
         ],
         tags: SESSION_TAGS,
     },

@@ -301,6 +301,8 @@ pub struct SessionHeartbeat {
     pub agent_id: Text,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<Text>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub all: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

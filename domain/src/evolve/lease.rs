@@ -1,4 +1,4 @@
-use super::{Fold, id, row};
+use super::{Fold, actor, id, row};
 use crate::event::data::{LeaseAcquired, LeaseRenewed};
 use crate::event::kind;
 use crate::rows::{Lease, LeaseStatus, Row, Table};
@@ -26,6 +26,7 @@ impl Work {
             expires_at: data.expires_at.0,
             created_at: fold.time,
             updated_at: fold.time,
+            taken: false,
         };
         let version = fold.version(lease);
         let lease = Arc::clone(&version.row);
@@ -56,6 +57,9 @@ impl Work {
     pub(super) fn lease_ended(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
         let lease = Arc::new(ended(&self.leases.get(suffix)?.row, fold.event)?);
         let before = self.leases.remove(suffix);
+        if lease.taken {
+            self.leases.put_taken(fold.event.position, Arc::clone(&lease));
+        }
         note(before, &lease, fold);
         let node = self.intern(&lease.task_id);
         let mut ripple = Ripple::default();
@@ -72,7 +76,12 @@ pub(crate) fn ended(lease: &Lease, event: &Event) -> Option<Lease> {
         kind::LEASE_RELEASED | kind::LEASE_TRANSFERRED => LeaseStatus::Released,
         _ => return None,
     };
-    Some(Lease { status, updated_at: event.time, ..lease.clone() })
+    let taken = match status {
+        LeaseStatus::Expired => true,
+        // Who hands it over is its holder.
+        _ => *event.kind == *kind::LEASE_RELEASED && actor(&event.metadata).as_ref() != Some(&lease.agent_id),
+    };
+    Some(Lease { status, updated_at: event.time, taken, ..lease.clone() })
 }
 
 fn note(before: Option<Version<Arc<Lease>>>, after: &Arc<Lease>, fold: &mut Fold<'_>) {

@@ -19,6 +19,7 @@ impl Work {
             last_heartbeat_at: fold.time,
             metadata: data.metadata.map_or_else(|| "{}".into(), |metadata| metadata.0),
             timeout_ms: data.timeout_ms,
+            told: 0,
         };
         let agent_id = session.agent_id.clone();
         self.put_session(session, fold);
@@ -27,9 +28,10 @@ impl Work {
     }
 
     pub(super) fn session_heartbeat(&mut self, suffix: &str, fold: &mut Fold<'_>) -> Option<()> {
-        let _: SessionHeartbeat = fold.data()?;
+        let data: SessionHeartbeat = fold.data()?;
         let session = self.active_session(suffix)?;
-        let session = Session { last_heartbeat_at: fold.time, ..Session::clone(session) };
+        let told = if data.all { fold.event.position.0 } else { session.told };
+        let session = Session { last_heartbeat_at: fold.time, told, ..Session::clone(session) };
         let agent_id = session.agent_id.clone();
         self.put_session(session, fold);
         self.agent_seen(&agent_id, fold);

@@ -171,6 +171,8 @@ pub struct Session {
     pub metadata: Text,
     /// How long it may be silent before it is lost, in milliseconds. Not a column.
     pub timeout_ms: i64,
+    /// Where in the log it last heard how all its leases stand; 0 when it never did. Not a column.
+    pub told: u64,
 }
 
 impl Session {
@@ -178,6 +180,13 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
         self.last_heartbeat_at.plus_ms(self.timeout_ms)
+    }
+
+    /// From then on it is worth a write to say that it is alive, when nothing else is to be written: half of its time has
+    /// gone.
+    #[must_use]
+    pub fn half_silent(&self) -> Timestamp {
+        self.last_heartbeat_at.plus_ms(self.timeout_ms / 2)
     }
 }
 
@@ -204,4 +213,6 @@ pub struct Lease {
     pub created_at: Timestamp,
     /// When it was last renewed, or ended.
     pub updated_at: Timestamp,
+    /// It ended, and not at its holder's word. Not a column.
+    pub taken: bool,
 }

@@ -1,10 +1,11 @@
-//! Leases that have not ended, by id and by when they end.
+//! Leases that have not ended, by id and by when they end; and those of a session that were taken from it.
 
 use crate::rows::Lease;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
-use store::{Text, Timestamp, Version};
+use store::{Position, Text, Timestamp, Version};
 
 /// The active leases.
 #[derive(Debug, Default)]
@@ -15,6 +16,9 @@ pub(crate) struct Leases {
     runs: FxHashMap<Text, Text>,
     /// The leases that name a session, by session. None is empty.
     by_session: FxHashMap<Text, BTreeSet<Text>>,
+    /// By session, and by where they ended: leases that are over, and not at their holder's word. Kept as long as sessions
+    /// are, so that what was taken back can be told again.
+    taken: FxHashMap<Text, BTreeMap<Position, Arc<Lease>>>,
 }
 
 impl Leases {
@@ -65,6 +69,36 @@ impl Leases {
     /// How many name the session.
     pub(crate) fn count_of_session(&self, session_id: &str) -> usize {
         self.by_session.get(session_id).map_or(0, BTreeSet::len)
+    }
+
+    /// It ended there, and not at its holder's word; who holds it in a session hears of it.
+    pub(crate) fn put_taken(&mut self, ended: Position, lease: Arc<Lease>) {
+        if let Some(session) = &lease.session_id {
+            self.taken.entry(session.clone()).or_default().insert(ended, lease);
+        }
+    }
+
+    /// It has not ended after all.
+    pub(crate) fn forget_taken(&mut self, lease: &Lease) {
+        if let Some(taken) = lease.session_id.as_ref().and_then(|session| self.taken.get_mut(session)) {
+            taken.retain(|_, known| known.id != lease.id);
+        }
+    }
+
+    /// Those of a session that ended after that position, and not at its word; the last ones first.
+    pub(crate) fn taken(&self, session_id: &str, after: Position) -> impl Iterator<Item = &Arc<Lease>> {
+        let taken = self.taken.get(session_id).into_iter();
+        taken.flat_map(move |taken| taken.range((Excluded(after), Unbounded)).rev()).map(|(_, lease)| lease)
+    }
+
+    /// Keeps only those that may still be told of: `told` gives up to where that was done, and none of a session that
+    /// is over.
+    pub(crate) fn drop_told(&mut self, told: impl Fn(&str) -> Option<Position>) {
+        self.taken.retain(|session, taken| {
+            let Some(told) = told(session) else { return false };
+            taken.retain(|ended, _| *ended > told);
+            !taken.is_empty()
+        });
     }
 
     pub(crate) fn set_run(&mut self, lease_id: Text, run_id: Text) {

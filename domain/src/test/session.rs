@@ -65,7 +65,7 @@ fn a_session_begins_lives_and_ends() {
     world.check(start("s", "bob"), r#"SessionStarted session-s {"agent_id":"bob","timeout_ms":60000}"#);
     world.check(start("s", "eve"), "! a session with the id `s` exists already");
     assert_eq!(world.work.next_deadline(), Some(world.now.plus_ms(60_000 - 1_000)));
-    world.check(Command::Heartbeat(beat("s")), r#"SessionHeartbeat session-s {"agent_id":"bob"}"#);
+    world.check(Command::Heartbeat(beat("s")), r#"SessionHeartbeat session-s {"agent_id":"bob","all":true}"#);
     assert_eq!(world.work.agent("bob").expect("bob").last_seen_at, world.now);
     assert_eq!(world.work.next_deadline(), Some(world.now.plus_ms(60_000)));
     let end = || Command::EndSession { session_id: "s".into() };
@@ -217,6 +217,53 @@ fn a_heartbeat_renews_and_tells_what_to_do() {
 }
 
 #[test]
+fn a_heartbeat_tells_once_of_what_was_taken_meanwhile() {
+    let mut world = World::new();
+    for id in ["a", "b", "c", "d", "e"] {
+        world.ok(task(id));
+    }
+    world.ok(start("s", "bob"));
+    let leases: Vec<Text> = (0..5).map(|_| world.claims_in("bob", "s")).collect();
+    let all = |told: &[(usize, Directive)]| -> Vec<_> {
+        told.iter().map(|(n, directive)| (leases[*n].clone(), *directive)).collect()
+    };
+    // What the agent ended or handed over itself it knows of.
+    world.acting_as("bob");
+    world.ok(complete("a", guard(&leases[0])));
+    world.ok(transfer(&leases[1], "eve"));
+    world.acting_as("boss");
+    world.ok(super::world::to("c", TaskStatus::Cancelled, super::world::by_override()));
+    world.acting(None);
+    world.ok(super::world::release("d", super::world::by_override()));
+    use Directive::{Cancel, Continue};
+    let expected = all(&[(2, Cancel), (3, Cancel), (4, Continue)]);
+    // One that names its leases has not heard of all; nor does a restart forget.
+    let named = world.beats(Heartbeat { leases: Some(vec![leases[4].clone()]), ..beat("s") });
+    assert_eq!(named, all(&[(4, Continue)]));
+    world.ok(Command::HearSession { session_id: "s".into() });
+    world.reopen();
+    assert_eq!(world.beats(beat("s")), expected);
+    let rest = all(&[(4, Continue)]);
+    assert_eq!(world.beats(beat("s")), rest);
+    world.reopen();
+    assert_eq!(world.beats(beat("s")), rest);
+    for _ in 0..11 {
+        world.wait_ms(55_000);
+        world.ok(Command::Heartbeat(Heartbeat { leases: Some(Vec::new()), ..beat("s") }));
+    }
+    world.ok(Command::Expire);
+    match world.ok(Command::Heartbeat(beat("s"))) {
+        Outcome::Heartbeat { leases: told, .. } => {
+            let lease = told[0].lease.as_ref().expect("it is told which it was");
+            assert_eq!((told.len(), told[0].directive, &*lease.task_id), (1, Cancel, "e"));
+            assert_eq!(lease.status, LeaseStatus::Expired);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.beats(beat("s")), []);
+}
+
+#[test]
 fn a_heartbeat_tells_of_progress_under_its_own_leases() {
     let mut world = World::new();
     world.ok(task("a"));
@@ -227,7 +274,7 @@ fn a_heartbeat_tells_of_progress_under_its_own_leases() {
     world.check(
         Command::Heartbeat(Heartbeat { progress: vec![add("a")], ..beat("s") }),
         r#"
-        SessionHeartbeat session-s {"agent_id":"bob"}
+        SessionHeartbeat session-s {"agent_id":"bob","all":true}
         ProgressItemAdded progress-%3 {"content":"step","task_id":"a"}
         LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:05Z"}
         "#,
@@ -236,7 +283,7 @@ fn a_heartbeat_tells_of_progress_under_its_own_leases() {
     world.check(
         Command::Heartbeat(Heartbeat { progress: vec![done], ..beat("s") }),
         r#"
-        SessionHeartbeat session-s {"agent_id":"bob"}
+        SessionHeartbeat session-s {"agent_id":"bob","all":true}
         ProgressItemCompleted progress-%3 {"completed":true,"task_id":"a"}
         LeaseRenewed lease-%1 {"expires_at":"2026-01-01T00:10:06Z"}
         "#,
@@ -289,6 +336,32 @@ fn a_write_keeps_its_lease_and_its_session() {
         SessionHeartbeat session-s {"agent_id":"bob"}
         "#,
     );
+}
+
+#[test]
+fn a_session_that_asks_for_nothing_to_be_written_is_heard_at_a_bounded_rate() {
+    let mut world = World::new();
+    world.ok(start("s", "bob"));
+    world.ok(start("other", "bob"));
+    let hear = || Command::HearSession { session_id: "s".into() };
+    let heard = r#"SessionHeartbeat session-s {"agent_id":"bob"}"#;
+    world.wait_ms(26_000);
+    world.check(hear(), "");
+    world.wait_ms(1_000);
+    world.check(hear(), heard);
+    world.check(hear(), "");
+    // A claim that finds nothing says so of the session it is for, and of the one that it names besides.
+    world.in_session("other");
+    world.check(
+        claim_in("bob", "s"),
+        r#"
+        SessionHeartbeat session-other {"agent_id":"bob"}
+        SessionHeartbeat session-s {"agent_id":"bob"}
+        "#,
+    );
+    world.in_session("s");
+    world.wait_ms(60_000);
+    world.check(hear(), "! session `s` is over");
 }
 
 #[test]

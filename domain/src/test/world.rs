@@ -231,6 +231,11 @@ impl World {
         }
     }
 
+    /// Goes on with a state made of the tables alone.
+    pub(super) fn reopen(&mut self) {
+        self.work = self.restored();
+    }
+
     /// A state made of the tables alone, as after opening at a checkpoint.
     pub(super) fn restored(&self) -> Work {
         let mut work = Work::new();

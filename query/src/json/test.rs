@@ -191,6 +191,7 @@ fn queries_and_lookups_write_the_same() {
         expires_at: Timestamp(9),
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
+        taken: false,
     };
     for row in [Row::Run(Arc::new(run)), Row::Lease(Arc::new(lease))] {
         let none = TaskGraph::default();

@@ -173,6 +173,12 @@ impl Error {
         self.0.code
     }
 
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
     /// What is wrong.
     #[must_use]
     pub(crate) fn message(&self) -> &str {

@@ -76,7 +76,7 @@ async fn run(State(app): State<Shared>, call: Call) -> Answer {
     let once = call
         .once
         .as_ref()
-        .map(|key| key.once(call.by.agent_id.as_ref(), move |results| write.write(results)));
+        .map(|key| key.once(call.by.agent_id.as_ref(), move |results| Some(write.write(results))));
     let told = steps.carry_out(&app, atomic, once).await;
     match told.map_err(|(step, error)| match step {
         Some(step) => of_operation(step, error),

@@ -41,7 +41,8 @@ pub(super) async fn append(
 
 async fn once(app: &Shared, key: &OnceKey, scope: Option<Text>, by: Provenance, step: Step) -> Answer {
     let steps = Steps::new(app, vec![(by, step)]).await.map_err(|(_, error)| error)?;
-    let told = steps.carry_out(app, true, Some(key.once(scope.as_ref(), written))).await;
+    let told =
+        steps.carry_out(app, true, Some(key.once(scope.as_ref(), |results| Some(written(results))))).await;
     match told.map_err(|(_, error)| error)? {
         Told::Kept { answer, again } => Ok(replay(&answer, again)),
         Told::Now(results) => {

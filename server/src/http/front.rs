@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use crate::app::Shared;
 use crate::auth::Transport;
+use crate::context::Provenance;
 use crate::error::{Code, Error};
 use crate::limits::{Allowance, Scope};
 use crate::once::IDEMPOTENCY_KEY;
@@ -133,6 +134,7 @@ impl Front {
 
     /// Answers a request of a caller who has been let in.
     async fn dispatch(&self, request: Request<Body>) -> Response {
+        let named = named_session(&request);
         let answer = async {
             self.limit(&request)?;
             check_path(request.uri())?;
@@ -150,6 +152,9 @@ impl Front {
                     .into_response()
             }
         };
+        if let Some(by) = named.filter(|_| response.status().is_success()) {
+            self.app.hear(&by).await;
+        }
         if !response.headers().contains_key(POSITION) {
             response.headers_mut().insert(POSITION, HeaderValue::from(self.app.store().head().position.0));
         }
@@ -175,6 +180,13 @@ impl Front {
             }
         }
     }
+}
+
+/// Who asks, if it is in a session and of a call that may change something: whatever the call is, that session is alive.
+fn named_session(request: &Request<Body>) -> Option<Provenance> {
+    let headers = request.headers();
+    let names_one = request.method() != Method::GET && headers.contains_key("agentpm-session");
+    names_one.then(|| Provenance::of(headers).ok()).flatten()
 }
 
 /// Refuses a path whose escapes make no text: every id is text.

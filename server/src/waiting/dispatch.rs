@@ -72,18 +72,13 @@ pub(crate) async fn dispatch(app: Shared) {
             app.waiting.touched(&app, &due);
             continue;
         }
-        let next = known.delayed.first().map_or(SLEEP_MAX, |(at, _)| until(*at));
+        let next = known.delayed.first().map_or(SLEEP_MAX, |(at, _)| clock::until(*at).min(SLEEP_MAX));
         tokio::select! {
             () = app.stop.cancelled() => return,
             _ = heads.changed() => {}
             () = sleep(next) => {}
         }
     }
-}
-
-fn until(at: Timestamp) -> Duration {
-    let micros = at.0.saturating_sub(clock::now().0);
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(SLEEP_MAX)
 }
 
 async fn pause(app: &App) {

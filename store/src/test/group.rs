@@ -65,7 +65,7 @@ fn once(key: u8, request: u8, since: i64) -> Option<Once<Counters>> {
         key: Digest([key; 16]),
         request: Digest([request; 16]),
         since: Timestamp(since),
-        render: Box::new(|steps| words(steps).join(", ").into_bytes()),
+        render: Box::new(|steps| Some(words(steps).join(", ").into_bytes())),
     })
 }
 
@@ -203,12 +203,26 @@ fn what_writes_nothing_is_not_kept() {
 }
 
 #[test]
+fn an_answer_that_is_none_to_keep_is_not_kept() {
+    let dir = scratch();
+    let (store, _) = open(dir.path(), &tiny());
+    let ask = |answer: Option<&'static [u8]>| {
+        let render = Box::new(move |_: &[_]| answer.map(<[u8]>::to_vec));
+        let once = Once { render, ..once(1, 1, NOON).unwrap() };
+        carry_out(&store, group(vec![command(add("a", 1))], true, Some(once)))
+    };
+    assert_eq!(now(ask(None)), ["Some(1) at 1"]);
+    assert_eq!(kept(ask(Some(b"two"))), (b"two"[..].into(), false));
+    assert_eq!(kept(ask(None)), (b"two"[..].into(), true));
+}
+
+#[test]
 fn an_answer_too_large_to_keep_undoes_its_request() {
     let dir = scratch();
     let options = Options { request_bytes_max: 1_000, ..tiny() };
     let (store, _) = open(dir.path(), &options);
     let ask = |bytes: usize| {
-        let render = Box::new(move |_: &[_]| vec![b'x'; bytes]);
+        let render = Box::new(move |_: &[_]| Some(vec![b'x'; bytes]));
         let once = Once { render, ..once(1, 1, NOON).unwrap() };
         carry_out(&store, group(vec![command(add("a", 1))], true, Some(once)))
     };

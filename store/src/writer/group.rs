@@ -39,7 +39,8 @@ impl<D: Decider> Core<D> {
         }
         let Some(once) = once.filter(|_| self.head != before.head) else { return Ok(Ok(Told::Now(results))) };
         let Once { key, request, render, .. } = once;
-        let answer: Arc<[u8]> = render(&results).into();
+        let Some(answer) = render(&results) else { return Ok(Ok(Told::Now(results))) };
+        let answer: Arc<[u8]> = answer.into();
         if answer.len() > self.request_bytes_max {
             self.rewind(&before);
             let (bytes, bytes_max) = (answer.len(), self.request_bytes_max);

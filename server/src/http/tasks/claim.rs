@@ -1,4 +1,5 @@
 use crate::app::Shared;
+use crate::clock::until;
 use crate::context::Provenance;
 use crate::error::Error;
 use crate::group::{Step, Steps};
@@ -13,6 +14,7 @@ use axum::http::{HeaderName, HeaderValue};
 use domain::command::{Claim, Claimed};
 use domain::{Command, Outcome, Work};
 use query::Params;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Done, Position, StepDone, StepResult, Told};
@@ -22,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 /// Cancelled when the client that asked through a WebSocket has left. Over HTTP the call itself is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Gone(pub(crate) CancellationToken);
+
+/// A pause before a session is said to be alive once more that could not be: an import is on, or the writer is busy.
+const HEARD_RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Set when the bound on examined candidates was reached before the limit of tasks was.
 const STOPPED_EARLY: HeaderName = HeaderName::from_static("agentpm-stopped-early");
@@ -125,10 +130,11 @@ pub(crate) async fn take(
     let Some(key) = key else { return take_now(app, by, claim).await.map(Attempt::Taken) };
     let written = Arc::clone(write);
     let once = key.once(by.agent_id.as_ref(), move |results| {
-        let taken = taken(results);
+        // Also when it wrote down that its session is alive.
+        let taken = Some(taken(results)).filter(|taken| !taken.claims.is_empty())?;
         let mut out = Vec::new();
         written(&mut out, &taken);
-        (taken.position, out)
+        Some((taken.position, out))
     });
     let steps = Steps::new(app, vec![(by.clone(), Step::Command(Command::Claim(claim)))]).await;
     let told = steps.map_err(|(_, error)| error)?.carry_out(app, true, Some(once)).await;
@@ -184,6 +190,7 @@ async fn take_or_wait(
             () = app.stop.cancelled() => return Ok(Attempt::Taken(taken)),
             () = gone.cancelled() => return Ok(Attempt::Taken(taken)),
             () = ticket.woken() => {}
+            why = keep_alive(app, by, &claim) => return Err(why),
             () = &mut late => {
                 // A predicate may have come to hold by time alone, which nobody is told of.
                 return match claim.filter {
@@ -191,6 +198,26 @@ async fn take_or_wait(
                     None => Ok(Attempt::Taken(taken)),
                 };
             }
+        }
+    }
+}
+
+/// Says that the sessions of a claim are alive while it waits, each as often as half of its time has gone; until one of
+/// them is over or cannot be written to, and then why.
+async fn keep_alive(app: &Shared, by: &Provenance, claim: &Claim) -> Error {
+    let named = by.session_id.iter().chain(&claim.session_id);
+    let sessions = || named.clone().filter_map(|id| app.engine.pin().session(id));
+    loop {
+        let Some(session) = sessions().min_by_key(|session| session.half_silent()) else {
+            return pending().await;
+        };
+        sleep(until(session.half_silent())).await;
+        // Another that waits in it may have said so by now: the model looks.
+        let heard = Command::HearSession { session_id: session.id.clone() };
+        match app.execute(by, heard).await {
+            Ok(_) => {}
+            Err(why) if why.is_retryable() => sleep(HEARD_RETRY_AFTER).await,
+            Err(why) => return why,
         }
     }
 }

@@ -11,6 +11,7 @@ mod deliver;
 mod disk;
 mod past;
 mod read;
+mod ready;
 mod report;
 mod server;
 mod syncs;
@@ -39,6 +40,8 @@ const TEAMS: [Size; 2] = [
     Size { tasks: 1_000, agents: 10, events: 5_000 },
     Size { tasks: 100_000, agents: 1_000, events: 500_000 },
 ];
+/// How often claims of little and of much are measured, in turn.
+const READY_ROUNDS: usize = 3;
 /// Clients that append in batches.
 const BATCH_CLIENTS: usize = 16;
 /// Events of a batch.
@@ -75,6 +78,9 @@ struct Args {
     /// Changes of a history that is imported before past moments are asked for; without, they are not
     #[arg(long)]
     changes: Option<u64>,
+    /// Ready tasks that a claim is made of, to compare with a claim of a thousand; without, it is not
+    #[arg(long)]
+    ready: Option<u64>,
     /// Only figures whose name has this in it
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -126,6 +132,9 @@ async fn run(args: &Args) -> Result<Report, Failure> {
     bench.teams().await?;
     if let (Some(_), Some(changes)) = (&server, args.changes) {
         bench.moments(args.spawn.as_deref(), &dir.path().join("past"), changes).await?;
+    }
+    if let (Some(_), Some(ready)) = (&server, args.ready) {
+        bench.ready(args.spawn.as_deref(), dir.path(), ready).await?;
     }
     Ok(bench.report)
 }
@@ -201,6 +210,35 @@ impl Bench {
             }
         }
         eprintln!("memory of the server: {} MB", server.memory()? >> 20);
+        Ok(())
+    }
+
+    /// On servers of their own, one with little that is ready and one with much.
+    async fn ready(&mut self, program: Option<&Path>, dir: &Path, much: u64) -> Result<(), Failure> {
+        let plans = [
+            ready::Plan { tasks: 1_000, sets: 1, predicate: None },
+            ready::Plan { tasks: much, sets: 1_000.min(much), predicate: Some(ready::WHERE) },
+        ];
+        let mut servers = Vec::new();
+        for plan in plans {
+            let name = format!("claim, {} ready of {} capability sets", plan.tasks, plan.sets);
+            if self.wants(&name) {
+                let dir = dir.join(plan.tasks.to_string());
+                std::fs::create_dir_all(&dir)?;
+                let server = Server::start(program, &dir)?;
+                plan.make(&server.place()?.unix()).await?;
+                eprintln!("{name}: memory of the server: {} MB", server.memory()? >> 20);
+                servers.push((name, plan, server));
+            }
+        }
+        // In turn, so that the machine is the same for both.
+        for _ in 0..READY_ROUNDS {
+            for (name, plan, server) in &servers {
+                let before = self.disk.rate()?;
+                let measured = plan.claim(&server.place()?.unix()).await?;
+                self.durable(name.clone(), "claims", before, measured)?;
+            }
+        }
         Ok(())
     }
 

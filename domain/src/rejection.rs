@@ -39,6 +39,8 @@ pub enum Rejection {
     SecondParent { child: Text, parent: Text },
     #[error("{}", refused_step(.from, .to, .allowed))]
     InvalidState {
+        /// The task.
+        task_id: Text,
         /// The task's status, or `archived`.
         from: &'static str,
         /// The status it should have had, or `archived`.
@@ -49,7 +51,12 @@ pub enum Rejection {
     #[error("task `{task_id}` needs its lease")]
     LeaseRequired { task_id: Text, holder: Option<Holder> },
     #[error("the lease `{lease_id}` is over, not of this task or not the caller's, or its fence is stale")]
-    LeaseExpired { lease_id: Text, holder: Option<Holder> },
+    LeaseExpired {
+        lease_id: Text,
+        /// Its task, where that is known.
+        task_id: Option<Text>,
+        holder: Option<Holder>,
+    },
     #[error("task `{task_id}` is held by another lease")]
     LeaseHeld { task_id: Text, holder: Holder },
     #[error("session `{id}` is over")]

@@ -100,7 +100,7 @@ impl App {
         let begun = Instant::now();
         let done = self.store().execute(context(by), command).await;
         self.metrics.written("command", begun.elapsed());
-        Ok(done?)
+        done.map_err(|error| Error::from(error).with_holder(|| self.engine.pin()))
     }
 
     /// The session that a request names is alive, whatever else the request was about. Written down when half of the

@@ -4,7 +4,7 @@ use crate::app::{Shared, context};
 use crate::clock;
 use crate::condition::Looked;
 use crate::context::Provenance;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::once::reused;
 use crate::wire::append::ConditionRequest;
 use domain::{Command, PredicateFault, Rejection, Work};
@@ -24,18 +24,23 @@ pub(crate) enum Step {
 /// All of them, ready for the writer.
 pub(crate) struct Steps {
     steps: Vec<(Context, store::Step<Work>)>,
+    needs: Vec<Vec<usize>>,
     pub(crate) faults: Faults,
 }
 
-/// Of each step what its refusal as an append means, if the writer cannot know.
-#[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<[Option<Fault>]>);
+/// What is known of refusals besides what the writer says.
+#[derive(Clone)]
+pub(crate) struct Faults {
+    app: Shared,
+    /// Of each step what its refusal as an append means, if the writer cannot know.
+    of: Arc<[Option<Fault>]>,
+}
 
 enum Fault {
     /// Why its condition could not be told, once that is so.
     Condition(Arc<OnceLock<PredicateFault>>),
-    /// What is wrong with the session it is in.
-    Session(Error),
+    /// What is wrong with it, or with the session it is in.
+    Known(Error),
 }
 
 impl Faults {
@@ -49,23 +54,37 @@ impl Faults {
 
     /// A step's refusal as the caller's error.
     pub(crate) fn error(&self, index: usize, error: StepError<Rejection>) -> Error {
-        match (error, self.0.get(index)) {
+        match (error, self.of.get(index)) {
             (StepError::Append(error), Some(Some(Fault::Condition(fault)))) => Looked::refused(fault, error),
-            (StepError::Append(error), Some(Some(Fault::Session(why)))) => {
+            (StepError::Append(error), Some(Some(Fault::Known(why)))) => {
                 Looked::refused_for(why.clone(), error)
             }
             (StepError::Append(error), _) => error.into(),
-            (StepError::Command(error), _) => error.into(),
+            // Who gave steps that need others knows what to say of it.
+            (error @ StepError::Needs { .. }, _) => Error::new(Code::Conflict, error.to_string()),
+            (StepError::Command(error), _) => Error::from(error).with_holder(|| self.app.engine.pin()),
         }
     }
 }
 
 impl Steps {
-    /// Makes them ready: conditions are looked up here, outside of the writer.
+    /// Makes them ready, to be carried out all or none: conditions are looked up here, outside of the writer.
     ///
     /// # Errors
     /// The step whose condition is none, and why.
     pub(crate) async fn new(app: &Shared, asked: Vec<(Provenance, Step)>) -> Result<Self, (usize, Error)> {
+        Self::prepare(app, asked, true).await
+    }
+
+    /// The same; when each is for itself, a condition that is none is the refusal of its own step.
+    ///
+    /// # Errors
+    /// The step whose condition is none, and why, when it is all or none.
+    pub(crate) async fn prepare(
+        app: &Shared,
+        asked: Vec<(Provenance, Step)>,
+        atomic: bool,
+    ) -> Result<Self, (usize, Error)> {
         let (mut steps, mut faults) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
         let now = clock::now();
         for (index, (by, step)) in asked.into_iter().enumerate() {
@@ -74,13 +93,16 @@ impl Steps {
                 Step::Append(append, asked) => match (app.check_session(&by), asked) {
                     // Refused by the writer: before that it looks whether all of this was done already.
                     (Err(why), _) => {
-                        (store::Step::Append(append, Some(Looked::never(app))), Some(Fault::Session(why)))
+                        (store::Step::Append(append, Some(Looked::never(app))), Some(Fault::Known(why)))
                     }
                     (Ok(()), None) => (store::Step::Append(append, None), None),
                     (Ok(()), Some(asked)) => {
-                        let looked = Looked::new(app, asked).await.map_err(|error| (index, error))?;
-                        let fault = Fault::Condition(looked.fault);
-                        (store::Step::Append(append, Some(looked.condition)), Some(fault))
+                        let (condition, fault) = match Looked::new(app, asked).await {
+                            Ok(looked) => (looked.condition, Fault::Condition(looked.fault)),
+                            Err(why) if atomic => return Err((index, why)),
+                            Err(why) => (Looked::never(app), Fault::Known(why)),
+                        };
+                        (store::Step::Append(append, Some(condition)), Some(fault))
                     }
                 },
             };
@@ -88,7 +110,7 @@ impl Steps {
             steps.push((Context { now, ..context(&by) }, step));
             faults.push(fault);
         }
-        Ok(Self { steps, faults: Faults(faults.into()) })
+        Ok(Self { steps, needs: Vec::new(), faults: Faults { app: app.clone(), of: faults.into() } })
     }
 
     /// The seed of each step's ids, in order.
@@ -96,6 +118,11 @@ impl Steps {
         for ((context, _), seed) in self.steps.iter_mut().zip(seeds) {
             context.seed = seed;
         }
+    }
+
+    /// Of each step, those before it without which it makes no sense.
+    pub(crate) fn set_needs(&mut self, needs: Vec<Vec<usize>>) {
+        self.needs = needs;
     }
 
     /// Carries them out, all or none of them, or each for itself.
@@ -108,9 +135,9 @@ impl Steps {
         atomic: bool,
         once: Option<Once<Work>>,
     ) -> Result<Told<Work>, (Option<usize>, Error)> {
-        let Self { steps, faults } = self;
+        let Self { steps, needs, faults } = self;
         let _entered = app.gate.enter().map_err(|closed| (None, closed))?;
-        app.store().execute_group(Group { steps, atomic, once }).await.map_err(|error| match error {
+        app.store().execute_group(Group { steps, needs, atomic, once }).await.map_err(|error| match error {
             ExecuteError::Rejected(error) => faults.refused(error),
             other => (None, other.map(|_| reused()).into()),
         })

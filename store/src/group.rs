@@ -31,6 +31,12 @@ pub enum StepError<R> {
     Command(ExecuteError<R>),
     #[error(transparent)]
     Append(ExecuteError<AppendError>),
+    /// It was not tried: another, which it needs, was not carried out.
+    #[error("step {step} failed, which this one needs")]
+    Needs {
+        /// That one, from 0.
+        step: usize,
+    },
 }
 
 /// Steps carried out one after another, each on what the ones before it led to, with nobody else's between, in
@@ -38,6 +44,8 @@ pub enum StepError<R> {
 pub struct Group<D: Decider> {
     /// Each with its own ids: no two contexts have the same seed.
     pub steps: Vec<(Context, Step<D>)>,
+    /// By number of a step, the steps before it without which it makes no sense; none for those that are left out.
+    pub needs: Vec<Vec<usize>>,
     /// Whether nothing is written when one step fails. Otherwise the others are carried out all the same.
     pub atomic: bool,
     /// Whether its answer is kept.

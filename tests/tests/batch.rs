@@ -111,6 +111,84 @@ async fn an_atomic_batch_that_fails_late_changes_nothing_in_any_table() {
     agentpm_tests::cli::run(&["verify", "--data", data.to_str().unwrap()]).succeeded();
 }
 
+/// Where each operation is for itself, so are its mistakes, and those of what it needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_operation_for_itself_is_refused_by_itself() {
+    let (_dir, _server, client) = server().await;
+    client.post("/tasks", json!({ "id": "there", "title": "there" })).await.data();
+    let note = |task: &str| {
+        let data = json!({ "task_id": task, "type": "note", "content": "c" });
+        json!({ "op": "add_context", "data": data, "ref": format!("of-{}", task.trim_start_matches('$')) })
+    };
+    let append = |condition: &str| {
+        let append = json!({ "stream": "s", "events": [{ "type": "Said" }] });
+        json!({ "op": "append", "data": { "appends": [append], "condition": { "fail_if": condition, "after": 0 } } })
+    };
+    let ops = json!([
+        { "op": "create_task", "data": { "title": "one" }, "ref": "one" },
+        { "op": "dance", "data": { "title": "two" } },
+        { "op": "archive_task", "data": { "id": "there" }, "ref": "nothing" },
+        7,
+        { "op": "create_task", "date": {} },
+        // Fails when it is carried out: its ref does not stand for the task that has that id.
+        { "op": "create_task", "data": { "id": "there", "title": "again" }, "ref": "taken" },
+        note("$taken"),
+        { "op": "add_context", "data": { "task_id": "there", "type": "note", "content": "c", "supersedes": "$of-taken" } },
+        // Fails before that.
+        { "op": "create_task", "data": { "titel": "x" }, "ref": "unread" },
+        note("$unread"),
+        { "op": "add_context", "data": { "task_id": "there", "type": "note", "content": "c", "supersedes": "$of-unread" } },
+        note("$nowhere"),
+        append("type ="),
+        append("type = 'Other'"),
+        note("$one"),
+    ]);
+    let batch = json!({ "ops": ops, "atomic": false });
+    let expected: &[(usize, &str, &str)] = &[
+        (1, "ERR_VALIDATION", "expected one of create_task, "),
+        (2, "ERR_VALIDATION", "/ref: archive_task makes nothing"),
+        (3, "ERR_VALIDATION", "expected an object, found 7"),
+        (4, "ERR_VALIDATION", "did you mean `data`"),
+        (5, "ERR_CONFLICT", "a task with the id `there` exists already"),
+        (6, "ERR_CONFLICT", "operation 5 failed, so "),
+        (7, "ERR_CONFLICT", "operation 6 failed, so "),
+        (8, "ERR_VALIDATION", "2 fields do not hold"),
+        (9, "ERR_VALIDATION", "operation 8 failed, so "),
+        (10, "ERR_VALIDATION", "operation 9 failed, so "),
+        (11, "ERR_VALIDATION", "no operation before this one has the ref `nowhere`"),
+        (12, "ERR_PQL", ""),
+    ];
+    for key in [None, Some("k")] {
+        let before = client.head().await;
+        let answer = match key {
+            None => client.post("/batch", batch.clone()).await,
+            Some(key) => keyed(&client, key, "POST", "/batch", &batch).await,
+        };
+        let results = answer.data()["results"].as_array().unwrap().clone();
+        assert_eq!(results.len(), 15);
+        for (index, result) in results.iter().enumerate() {
+            let error = &result["error"];
+            match expected.iter().find(|(failed, ..)| *failed == index) {
+                None => assert_eq!(result["ok"], true, "{index} {result}"),
+                Some((_, code, says)) => {
+                    assert_eq!(error["code"], *code, "{index} {result}");
+                    assert!(error["message"].as_str().unwrap().contains(says), "{index} {result}");
+                }
+            }
+        }
+        assert_eq!(results[6]["error"]["details"]["op"], 5);
+        // Whatever failed wrote nothing: a task, an event of its own, a note.
+        assert_eq!(client.head().await, before + 3);
+    }
+    // All or none: what is wrong is told, and not what follows from it.
+    let mut all = batch;
+    all["atomic"] = json!(true);
+    let refused = client.post("/batch", all).await;
+    let places: Vec<_> =
+        refused.error()["details"].as_array().unwrap().iter().map(|d| d["pointer"].clone()).collect();
+    assert_eq!(places, ["/ops/1/op", "/ops/2/ref", "/ops/3", "/ops/4/date"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_operations_are_one_batch() {
     let (_dir, _server, client) = server().await;

@@ -379,6 +379,80 @@ async fn who_handed_a_lease_over_has_it_no_longer() {
     assert_eq!(status(&client, "t").await, "completed");
 }
 
+/// Whatever is asked with it, by the call itself or in a batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_over_says_whose_the_task_is_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = server(&dir, 60);
+    let client = server.client();
+    task(&client, "t").await;
+    let acquire = async |agent: &str| {
+        client.post("/leases", json!({ "task_id": "t", "agent_id": agent })).await.data()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let lease = acquire("bob").await;
+    let run = client.query("SELECT id FROM runs").await.texts("id").remove(0);
+    client.request("DELETE", &format!("/leases/{lease}")).send().await.unwrap();
+    let refusals = async || {
+        let mut refusals = Vec::new();
+        let calls = [
+            ("POST", "/tasks/t/complete".to_owned(), json!({ "lease_id": lease })),
+            ("PATCH", format!("/leases/{lease}/renew"), json!({})),
+            ("POST", format!("/leases/{lease}/transfer"), json!({ "agent_id": "eve" })),
+            ("DELETE", format!("/leases/{lease}"), json!({})),
+            (
+                "POST",
+                format!("/runs/{run}/events"),
+                json!({ "lease_id": lease, "events": [{ "type": "Said" }] }),
+            ),
+            (
+                "POST",
+                "/batch".to_owned(),
+                json!({ "ops": [{ "op": "renew_lease", "data": { "id": lease } }] }),
+            ),
+        ];
+        for (method, path, body) in calls {
+            let refused = client.send(client.request(method, &path).json(&body)).await;
+            assert_eq!((refused.status, refused.code()), (423, "ERR_LEASE_EXPIRED"), "{path}");
+            refusals.push(refused.error().clone());
+        }
+        let ops = json!([{ "op": "release_lease", "data": { "id": lease } }]);
+        for key in ["", "k"] {
+            let request = client.request("POST", "/batch").json(&json!({ "ops": ops, "atomic": false }));
+            let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+            let result = client.send(request).await.data()["results"][0].clone();
+            refusals.push(result["error"].clone());
+        }
+        refusals
+    };
+    for error in refusals().await {
+        assert_eq!((&error["details"]["task_id"], &error["details"]["holder"]), (&json!("t"), &Value::Null));
+        assert_eq!(error["next"][0], "agentpm lease acquire --task-id t --agent-id bob", "{error}");
+    }
+    let theirs = acquire("eve").await;
+    for error in refusals().await {
+        assert_eq!(error["details"]["holder"], "eve", "{error}");
+        assert!(error["details"]["expires_at"].is_string(), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("`eve` holds it now"), "{error}");
+        assert_eq!(error["next"], json!(["agentpm task get t"]));
+    }
+    let held = client.post("/leases", json!({ "task_id": "t", "agent_id": "bob" })).await;
+    assert_eq!((held.status, held.code()), (409, "ERR_CONFLICT"));
+    assert_eq!(held.error()["next"], json!(["agentpm task get t"]));
+    assert!(held.error()["hint"].as_str().unwrap().contains("`eve` holds it"));
+    client.post("/tasks/t/complete", json!({ "lease_id": theirs })).await.data();
+    for error in refusals().await {
+        assert_eq!(error["details"]["holder"], Value::Null, "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("it is completed now"), "{error}");
+        assert_eq!(error["next"], json!(["agentpm task get t"]));
+    }
+    let over = client.post("/leases", json!({ "task_id": "t", "agent_id": "bob" })).await;
+    assert_eq!((over.status, over.code()), (409, "ERR_INVALID_STATE"));
+    assert_eq!(over.error()["next"], json!(["agentpm task get t"]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_is_good_for_its_holder_alone() {
     let dir = tempfile::tempdir().unwrap();

@@ -120,7 +120,8 @@ fn rejection(
         }
         (Refusal::LeaseExpired, holder) => {
             let fence = || format!("fence {}", guard.fence.unwrap_or_default()).into();
-            Rejection::LeaseExpired { lease_id: guard.lease_id.clone().unwrap_or_else(fence), holder }
+            let lease_id = guard.lease_id.clone().unwrap_or_else(fence);
+            Rejection::LeaseExpired { lease_id, task_id: Some(task_id), holder }
         }
         (Refusal::LeaseHeld, Some(holder)) => Rejection::LeaseHeld { task_id, holder },
         // Held by nobody that could be named: its lease is needed all the same.
@@ -131,11 +132,12 @@ fn rejection(
 
 /// The refusal of a change that the task's state does not allow.
 pub(super) fn invalid(draft: &Draft<'_>, task: &Task, to: &'static str) -> Rejection {
+    let task_id = task.id.clone();
     if task.archived_at.is_some() {
-        return Rejection::InvalidState { from: ARCHIVED, to, allowed: Vec::new() };
+        return Rejection::InvalidState { task_id, from: ARCHIVED, to, allowed: Vec::new() };
     }
     let allowed = stand(draft, task).targets().map(TaskStatus::as_str).collect();
-    Rejection::InvalidState { from: task.status.as_str(), to, allowed }
+    Rejection::InvalidState { task_id, from: task.status.as_str(), to, allowed }
 }
 
 /// Whether the one who asks says to be another agent than the lease's. Who does not say who it is is whoever

@@ -160,9 +160,11 @@ pub(super) fn active(draft: &Draft<'_>, lease_id: &Text) -> Result<Arc<Lease>, R
     let known = draft.work.leases.get(lease_id).map(|version| &version.row);
     match known.and_then(|lease| holding_lease(draft, &lease.task_id)) {
         Some(lease) if lease.id == *lease_id && !is_anothers(draft, &lease) => Ok(lease),
-        other => {
-            Err(Rejection::LeaseExpired { lease_id: lease_id.clone(), holder: other.as_deref().map(holder) })
-        }
+        other => Err(Rejection::LeaseExpired {
+            lease_id: lease_id.clone(),
+            task_id: known.map(|lease| lease.task_id.clone()),
+            holder: other.as_deref().map(holder),
+        }),
     }
 }
 

@@ -27,7 +27,7 @@ fn the_refusal_names_what_is_allowed() {
     let mut world = World::new();
     world.ok(task("a"));
     match world.refused(to("a", Completed, version(1))) {
-        crate::Rejection::InvalidState { from, to, allowed } => {
+        crate::Rejection::InvalidState { from, to, allowed, .. } => {
             assert_eq!((from, to), ("open", "completed"));
             assert_eq!(allowed, ["in_progress", "blocked", "cancelled"]);
         }

@@ -32,7 +32,7 @@ impl From<Rejection> for Error {
             Rejection::SecondParent { child, parent } => Self::new(Code::Conflict, message)
                 .details(json!({"child": &*child, "parent": &*parent}))
                 .hint("a task has one parent: change parent_id instead"),
-            Rejection::InvalidState { from, to, allowed } => {
+            Rejection::InvalidState { task_id, from, to, allowed } => {
                 let hint = match (from, to) {
                     ("archived", _) => "restore it first".to_owned(),
                     _ if allowed.is_empty() => format!("{from} is final; it can be archived"),
@@ -51,6 +51,10 @@ impl From<Rejection> for Error {
                 Self::new(Code::InvalidState, message)
                     .details(json!({"from": from, "to": to, "allowed": allowed}))
                     .hint(hint)
+                    .next(match from {
+                        "archived" => format!("agentpm task restore {task_id}"),
+                        _ => format!("agentpm task get {task_id}"),
+                    })
             }
             Rejection::LeaseRequired { task_id, holder } => Self::new(Code::LeaseRequired, message)
                 .details(held(&[("task_id", &task_id)], holder.as_ref()))
@@ -59,15 +63,24 @@ impl From<Rejection> for Error {
                     None => "claim it and send lease_id, or send expected_version, or override: true",
                 })
                 .next(format!("agentpm task get {task_id}")),
-            Rejection::LeaseExpired { lease_id, holder } => Self::new(Code::LeaseExpired, message)
-                .details(held(&[("lease_id", &lease_id)], holder.as_ref()))
-                .hint(
+            // Whose it is now, and what to do, is told by the tables: see `Error::with_holder`.
+            Rejection::LeaseExpired { lease_id, task_id, holder } => {
+                let about = [("lease_id", Some(&lease_id)), ("task_id", task_id.as_ref())];
+                let about: Vec<(&str, &str)> =
+                    about.iter().filter_map(|(name, id)| Some((*name, &***id.as_ref()?))).collect();
+                Self::new(Code::LeaseExpired, message).details(held(&about, holder.as_ref())).hint(
                     "stop working on this task: its lease has ended, or is another's; read where the task stands, \
                      only an open one can be claimed again",
-                ),
+                )
+            }
             Rejection::LeaseHeld { task_id, holder } => Self::new(Code::Conflict, message)
                 .details(held(&[("task_id", &task_id)], Some(&holder)))
-                .hint("wait until it is released or expires")
+                .hint(format!(
+                    "`{}` holds it, until {} unless it is renewed: wait until it is given back or expires, or have it handed over",
+                    holder.agent_id,
+                    rfc3339(holder.expires_at)
+                ))
+                .next(format!("agentpm task get {task_id}"))
                 .retryable(),
             Rejection::SessionClosed { id } => Self::new(Code::InvalidState, message)
                 .details(json!({"id": &*id, "from": "closed", "to": "active", "allowed": []}))

@@ -2,6 +2,7 @@
 
 mod advice;
 mod code;
+mod lease;
 mod map;
 #[cfg(test)]
 mod test;
@@ -111,7 +112,7 @@ impl Error {
 
     /// The error of a batch whose operations at those places do not hold. Problems of form are told of all of
     /// them, another error of the first.
-    pub(crate) fn of_operations(errors: Vec<(usize, Self)>) -> Self {
+    pub(crate) fn of_operations(errors: impl IntoIterator<Item = (usize, Self)>) -> Self {
         let mut problems = Vec::new();
         for (index, Self(parts)) in errors {
             let Some(details) = parts.details.as_array().filter(|_| parts.code == Code::Validation) else {
@@ -132,6 +133,32 @@ impl Error {
             }));
         }
         Self::validation(&problems)
+    }
+
+    /// The error of an operation of a batch that names what another would have made, which failed for that reason.
+    pub(crate) fn of_needed(op: usize, why: &Self) -> Self {
+        let message =
+            format!("operation {op} failed, so there is nothing that its ref stands for: {}", why.message());
+        let Parts { code, status, retryable, details, retry_after_s, .. } = (*why.0).clone();
+        let details = match details {
+            Value::Object(mut members) => {
+                members.insert("op".into(), op.into());
+                Value::Object(members)
+            }
+            Value::Array(_) => json!([{"pointer": "", "message": message}]),
+            _ => json!({"op": op}),
+        };
+        let hint = Some(format!("this operation was not tried: mend operation {op}, and send both again"));
+        Self(Box::new(Parts {
+            code,
+            status,
+            message,
+            hint,
+            next: Vec::new(),
+            retryable,
+            details,
+            retry_after_s,
+        }))
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

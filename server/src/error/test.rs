@@ -48,7 +48,12 @@ fn rejections() -> Vec<(Rejection, Code, Value)> {
             json!({"child": "c", "parent": "p"}),
         ),
         (
-            Rejection::InvalidState { from: "open", to: "completed", allowed: vec!["blocked"] },
+            Rejection::InvalidState {
+                task_id: "t".into(),
+                from: "open",
+                to: "completed",
+                allowed: vec!["blocked"],
+            },
             Code::InvalidState,
             json!({"from": "open", "to": "completed", "allowed": ["blocked"]}),
         ),
@@ -59,7 +64,7 @@ fn rejections() -> Vec<(Rejection, Code, Value)> {
         ),
         (Rejection::LeaseRequired { task_id: "t".into(), holder: None }, Code::LeaseRequired, nobody),
         (
-            Rejection::LeaseExpired { lease_id: "l".into(), holder: Some(holder()) },
+            Rejection::LeaseExpired { lease_id: "l".into(), task_id: None, holder: Some(holder()) },
             Code::LeaseExpired,
             with("lease_id", "l", held.clone()),
         ),

@@ -17,7 +17,8 @@ use axum::routing::post;
 use domain::{Command, Work};
 use rustc_hash::FxHashMap;
 use serde_json::json;
-use store::{EventId, Position, StepResult, Text, Told};
+use std::collections::BTreeMap;
+use store::{EventId, Position, StepError, StepResult, Text, Told};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/batch", post(run))
@@ -46,19 +47,29 @@ pub(super) fn operations() -> Vec<Operation> {
 
 async fn run(State(app): State<Shared>, call: Call) -> Answer {
     let BatchRequest { atomic, ops } = call.decode(batch)?;
-    let (mut refs, mut steps, mut malformed) = (Reader::new(app.session_timeout_ms), Vec::new(), Vec::new());
+    let mut refs = Reader::new(app.session_timeout_ms);
+    let (mut steps, mut malformed) = (Vec::<Planned>::new(), BTreeMap::<usize, Error>::new());
     let mut leased = FxHashMap::default();
     for (index, op) in ops.iter().enumerate() {
         let seed = clock::fresh_id();
-        match refs.step(op, &call.by, seed) {
-            Ok(step) => {
-                if let Step::Command(Command::AcquireLease(lease)) = &step {
+        match refs.step(index, op, &call.by, seed) {
+            Ok(read) => {
+                // What needs one that could not be read is not tried. Where it is all or none, that one says it.
+                let unread = read.needs.iter().find(|needed| malformed.contains_key(needed));
+                if let Some(needed) = unread.filter(|_| !atomic) {
+                    let why = Error::of_needed(*needed, &malformed[needed]);
+                    malformed.insert(index, why);
+                    continue;
+                }
+                if let Step::Command(Command::AcquireLease(lease)) = &read.step {
                     leased.insert(seed.to_text(), lease.agent_id.clone());
                 }
-                let by = by(&app, &leased, &call.by, &step);
-                steps.push(Planned { index, seed, by, step });
+                let by = by(&app, &leased, &call.by, &read.step);
+                let place = |op| steps.binary_search_by_key(op, |step| step.index).ok();
+                let needs = read.needs.iter().filter_map(place).collect();
+                steps.push(Planned { index, seed, by, step: read.step, needs });
             }
-            Err(error) => malformed.push((index, error)),
+            Err(error) => drop(malformed.insert(index, error)),
         }
     }
     if atomic && !malformed.is_empty() {
@@ -66,11 +77,14 @@ async fn run(State(app): State<Shared>, call: Call) -> Answer {
     }
     let seeds: Vec<EventId> = steps.iter().map(|step| step.seed).collect();
     let places: Vec<usize> = steps.iter().map(|step| step.index).collect();
+    let needs = steps.iter_mut().map(|step| std::mem::take(&mut step.needs)).collect();
     let asked = steps.into_iter().map(|step| (step.by, step.step)).collect();
     // A condition that cannot be asked at all is a mistake of the whole, as in a single append.
-    let of_operation = |step: usize, error: Error| Error::of_operations(vec![(places[step], error)]);
-    let mut steps = Steps::new(&app, asked).await.map_err(|(step, error)| of_operation(step, error))?;
+    let of_operation = |step: usize, error: Error| Error::of_operations([(places[step], error)]);
+    let mut steps =
+        Steps::prepare(&app, asked, atomic).await.map_err(|(step, error)| of_operation(step, error))?;
     steps.set_seeds(seeds);
+    steps.set_needs(needs);
     let outcome = Outcome { places: places.clone(), malformed, faults: steps.faults.clone() };
     let write = outcome.clone();
     let once = call
@@ -97,6 +111,8 @@ struct Planned {
     seed: EventId,
     by: Provenance,
     step: Step,
+    /// The steps that it needs.
+    needs: Vec<usize>,
 }
 
 /// Who carries a step out; `leased` has the holders of leases that the batch itself takes.
@@ -116,22 +132,32 @@ struct Outcome {
     /// Which operation each step is.
     places: Vec<usize>,
     /// Operations that could not be read.
-    malformed: Vec<(usize, Error)>,
+    malformed: BTreeMap<usize, Error>,
     faults: Faults,
 }
 
 impl Outcome {
     /// The answer, and the head it reflects.
     fn write(&self, results: &[StepResult<Work>]) -> (Position, Vec<u8>) {
-        let mut all: Vec<(usize, Result<_, Error>)> =
+        let mut all: BTreeMap<usize, Result<_, Error>> =
             self.malformed.iter().map(|(index, error)| (*index, Err(error.clone()))).collect();
         for (step, (result, index)) in results.iter().zip(&self.places).enumerate() {
-            let result = result.as_ref().map_err(|error| self.faults.error(step, error.clone()));
-            all.push((*index, result));
+            let result = result.as_ref().map_err(|error| match error {
+                StepError::Needs { step } => {
+                    let needed = self.places[*step];
+                    // It came before, and failed.
+                    let why = all.get(&needed).and_then(|why| why.as_ref().err());
+                    why.map_or_else(
+                        || self.faults.error(*step, error.clone()),
+                        |why| Error::of_needed(needed, why),
+                    )
+                }
+                error => self.faults.error(step, error.clone()),
+            });
+            all.insert(*index, result);
         }
-        all.sort_by_key(|(index, _)| *index);
         let (mut out, mut position) = (Vec::new(), Position::ZERO);
-        push_results(&mut out, all.into_iter().map(|(_, result)| result), |out, done| {
+        push_results(&mut out, all.into_values(), |out, done| {
             position = position.max(push_done(out, done));
         });
         (position, out)

@@ -63,13 +63,10 @@ fn or_of_batch(code: Code, mut details: Value) -> Value {
 
 /// The details of a code, as `docs/errors/README.md` tells them.
 fn details(code: Code) -> Value {
-    let holder = |about| {
-        object([
-            (about, text()),
-            ("holder", nullable(text())),
-            ("since", nullable(time())),
-            ("expires_at", nullable(time())),
-        ])
+    let holder = |about: &[&'static str]| {
+        let whose =
+            [("holder", nullable(text())), ("since", nullable(time())), ("expires_at", nullable(time()))];
+        object(about.iter().map(|about| (*about, text())).chain(whose))
     };
     match code {
         Code::Validation => described(
@@ -104,8 +101,8 @@ fn details(code: Code) -> Value {
             ("to", text()),
             ("allowed", described("Where it can go now.", list(text()))),
         ]),
-        Code::LeaseRequired => holder("task_id?"),
-        Code::LeaseExpired => holder("lease_id?"),
+        Code::LeaseRequired => holder(&["task_id?"]),
+        Code::LeaseExpired => holder(&["lease_id?", "task_id?"]),
         Code::PayloadTooLarge => {
             object([("bytes_max", count()), ("bytes?", count()), ("pointer?", text()), ("type?", text())])
         }

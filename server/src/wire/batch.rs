@@ -2,7 +2,7 @@
 
 use super::append::{ConditionRequest, append, check_reserved, condition};
 use super::envelope::{push, push_list};
-use super::fields::{Fields, Problems, short};
+use super::fields::{Fields, Made, Problems, Refs, short};
 use super::shape;
 use super::task;
 use super::work::{
@@ -15,7 +15,7 @@ use crate::group::Step;
 use domain::{Command, is_id};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 use store::{Append, EventId, Text};
@@ -129,18 +129,22 @@ pub(crate) struct BatchRequest {
 /// One of its operations; its data has not been looked at.
 #[derive(Debug)]
 pub(crate) struct OpRequest {
-    op: Op,
-    data: Box<RawValue>,
+    /// What it does; or why that cannot be told, where each operation is for itself.
+    what: Result<(Op, Box<RawValue>), Error>,
     name: Option<Text>,
 }
 
 /// `{"ops":[{"op","data","ref"?}],"atomic"?}`
 pub(crate) fn batch(fields: &mut Fields<'_, '_>) -> BatchRequest {
     let mut places = 0;
+    let atomic = fields.take("atomic", |item| item.bool()).unwrap_or(true);
     let ops = fields.require("ops", |item| {
         item.list(|item| {
             places += 1;
-            item.whole(op).flatten()
+            match atomic || item.is_asking() {
+                true => item.whole(op).flatten(),
+                false => Some(by_itself(&item.raw_value())),
+            }
         })
     });
     fields.note("ops", || json!({ "minItems": 1, "maxItems": OPS_MAX }));
@@ -149,7 +153,26 @@ pub(crate) fn batch(fields: &mut Fields<'_, '_>) -> BatchRequest {
         0..=OPS_MAX => {}
         ops => fields.problem("ops", format!("{ops} operations in one batch, at most {OPS_MAX}")),
     }
-    BatchRequest { atomic: fields.take("atomic", |item| item.bool()).unwrap_or(true), ops }
+    BatchRequest { atomic, ops }
+}
+
+/// An operation whose mistakes are its own.
+fn by_itself(raw: &RawValue) -> OpRequest {
+    let problems = Problems::default();
+    let read = Fields::root(raw.get(), &problems).and_then(|mut fields| {
+        let read = op(&mut fields);
+        fields.finish();
+        read
+    });
+    let name = read.as_ref().and_then(|read| read.name.clone());
+    match (problems.into_error(), read) {
+        (None, Some(read)) => read,
+        (error, _) => OpRequest { what: Err(error.unwrap_or_else(no_operation)), name },
+    }
+}
+
+fn no_operation() -> Error {
+    Error::problem("", "the operation does not hold")
 }
 
 fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
@@ -170,19 +193,26 @@ fn op(fields: &mut Fields<'_, '_>) -> Option<OpRequest> {
         Some(item.raw_value())
     });
     fields.restrict(of_each_op);
-    let op = op?;
-    if name.is_some() && !op.makes() {
+    if let Some(op) = op.filter(|op| name.is_some() && !op.makes()) {
         fields.problem("ref", format!("{op} makes nothing that a ref could stand for"));
     }
     let data = data.unwrap_or_else(|| RawValue::from_string("{}".into()).expect("an object"));
-    Some(OpRequest { op, data, name })
+    Some(OpRequest { what: op.map(|op| (op, data)).ok_or_else(no_operation), name })
 }
 
 /// Operations as they are read, in their order: each may name what those before it make.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    refs: Arc<BTreeMap<Text, Text>>,
+    refs: Arc<Refs>,
     session_timeout_ms: i64,
+}
+
+/// An operation that could be read.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) step: Step,
+    /// The operations before it whose refs it names.
+    pub(crate) needs: Vec<usize>,
 }
 
 /// What the data of each operation is, for the published schema.
@@ -203,44 +233,62 @@ impl Reader {
         Self { refs: Arc::default(), session_timeout_ms }
     }
 
-    /// Reads an operation that makes its ids from `seed`.
+    /// Reads the operation of that number, which makes its ids from `seed`.
     ///
     /// # Errors
     /// `ERR_VALIDATION` and the others of its own call, with places within its data.
     pub(crate) fn step(
         &mut self,
+        index: usize,
         request: &OpRequest,
         by: &Provenance,
         seed: EventId,
-    ) -> Result<Step, Error> {
-        let OpRequest { op, data, name } = request;
+    ) -> Result<Planned, Error> {
+        let mut planned = self.read(request, by);
+        if let Some(name) = &request.name {
+            // The first id that a command makes is its seed.
+            let made = |planned: &Planned| given_id(&planned.step).unwrap_or_else(|| seed.to_text());
+            let id = planned.as_ref().ok().map(made);
+            let refs = Arc::make_mut(&mut self.refs);
+            match refs.entry(name.clone()) {
+                Entry::Vacant(free) => drop(free.insert(Made { op: index, id })),
+                Entry::Occupied(_) if planned.is_ok() => {
+                    let message = format!("`{name}` is the ref of an operation before");
+                    planned = Err(Error::problem("/ref", message));
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        planned
+    }
+
+    fn read(&self, request: &OpRequest, by: &Provenance) -> Result<Planned, Error> {
+        let (op, data) = request.what.as_ref().map_err(Error::clone)?;
         let problems = Problems::with_refs(Arc::clone(&self.refs));
         let step = Fields::root(data.get(), &problems).and_then(|mut fields| {
             let step = read(*op, &mut fields, by, self.session_timeout_ms);
             fields.finish();
             step
         });
+        let needs = problems.used();
         if let Some(error) = problems.into_error() {
             return Err(error);
         }
-        let step = step.ok_or_else(|| Error::problem("", "the operation does not hold"))?;
+        let step = step.ok_or_else(no_operation)?;
         if let Step::Append(append, _) = &step {
             check_reserved(append)?;
         }
-        if let Some(name) = name {
-            let made = match &step {
-                Step::Command(Command::CreateTask(command)) => command.id.clone(),
-                Step::Command(Command::RegisterAgent(command)) => command.id.clone(),
-                Step::Command(Command::StartSession(command)) => command.id.clone(),
-                _ => None,
-            };
-            // The first id that a command makes is its seed.
-            let made = made.unwrap_or_else(|| seed.to_text());
-            if Arc::make_mut(&mut self.refs).insert(name.clone(), made).is_some() {
-                return Err(Error::problem("/ref", format!("`{name}` is the ref of an operation before")));
-            }
-        }
-        Ok(step)
+        Ok(Planned { step, needs })
+    }
+}
+
+/// The id that its caller gave to what a step makes.
+fn given_id(step: &Step) -> Option<Text> {
+    match step {
+        Step::Command(Command::CreateTask(command)) => command.id.clone(),
+        Step::Command(Command::RegisterAgent(command)) => command.id.clone(),
+        Step::Command(Command::StartSession(command)) => command.id.clone(),
+        _ => None,
     }
 }
 

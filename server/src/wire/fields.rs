@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use store::{Text, Timestamp};
@@ -31,22 +31,41 @@ const SECONDS_MAX: f64 = 1e12;
 /// Longest part of a bad value that a message repeats, in bytes.
 pub(super) const SHORT_BYTES_MAX: usize = 60;
 
+/// What the operations of a batch make, by the names it has for that.
+pub(crate) type Refs = BTreeMap<Text, Made>;
+
+/// What an operation of a batch makes.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    /// Which operation, from 0.
+    pub(crate) op: usize,
+    /// The id; none when the operation could not be read.
+    pub(crate) id: Option<Text>,
+}
+
 /// Everything found wrong so far.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: RefCell<Vec<Problem>>,
     /// Something that is well formed but too large has a status of its own and goes before the rest.
     oversize: RefCell<Option<Error>>,
-    /// In a batch: the ids that `$name` stands for, by the refs of the operations before.
-    refs: Option<Arc<BTreeMap<Text, Text>>>,
+    /// In a batch: what `$name` stands for, by the refs of the operations before.
+    refs: Option<Arc<Refs>>,
+    /// The operations whose refs were met.
+    used: RefCell<BTreeSet<usize>>,
     /// What is asked for, when nothing is read and that alone is wanted (see [`super::shape`]).
     asked: Option<RefCell<Shape>>,
 }
 
 impl Problems {
     /// For an operation of a batch.
-    pub(crate) fn with_refs(refs: Arc<BTreeMap<Text, Text>>) -> Self {
+    pub(crate) fn with_refs(refs: Arc<Refs>) -> Self {
         Self { refs: Some(refs), ..Self::default() }
+    }
+
+    /// The operations of the batch whose refs were met, in their order.
+    pub(crate) fn used(&self) -> Vec<usize> {
+        self.used.borrow().iter().copied().collect()
     }
 
     /// For a reader that is asked what it would read.
@@ -352,7 +371,12 @@ impl<'a, 'p> Item<'a, 'p> {
     pub(crate) fn id(&self) -> Option<Text> {
         let id = self.text()?;
         let (Some(refs), Some(name)) = (&self.problems.refs, id.strip_prefix('$')) else { return Some(id) };
-        refs.get(name).cloned().or_else(|| {
+        let made = refs.get(name).map(|made| {
+            self.problems.used.borrow_mut().insert(made.op);
+            // Of one that could not be read nothing is carried out that needs it.
+            made.id.clone().unwrap_or_else(|| id.clone())
+        });
+        made.or_else(|| {
             let known = nearest(name, refs.keys().map(|name| &**name));
             let hint = known.map_or_else(String::new, |near| format!("; did you mean `${near}`?"));
             self.problem(format!("no operation before this one has the ref `{}`{hint}", short(name)))

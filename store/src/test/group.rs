@@ -26,7 +26,8 @@ fn append(stream: &str, expected: ExpectedRevision) -> Step<Counters> {
 }
 
 fn group(steps: Vec<Step<Counters>>, atomic: bool, once: Option<Once<Counters>>) -> Group<Counters> {
-    Group { steps: steps.into_iter().map(|step| (context(NOON), step)).collect(), atomic, once }
+    let steps = steps.into_iter().map(|step| (context(NOON), step)).collect();
+    Group { steps, needs: Vec::new(), atomic, once }
 }
 
 fn carry_out(store: &Store<Counters>, group: Group<Counters>) -> Result {
@@ -200,6 +201,27 @@ fn what_writes_nothing_is_not_kept() {
     let read = group(vec![command(Ask::Read { counter: "a".into() })], true, once(1, 3, NOON));
     assert_eq!(now(carry_out(&store, read)), ["Some(1) at 1"]);
     assert_eq!(kept(carry_out(&store, take())), (b"Some(0) at 2"[..].into(), false));
+}
+
+#[test]
+fn what_needs_a_step_that_failed_is_not_tried() {
+    let dir = scratch();
+    let (store, _) = open(dir.path(), &tiny());
+    let steps = vec![command(add("a", -1)), command(add("b", 1)), command(add("c", 1)), command(add("d", 1))];
+    let needs = vec![Vec::new(), vec![0], Vec::new(), vec![2, 1]];
+    let told = match carry_out(&store, Group { needs, ..group(steps, false, None) }) {
+        Ok(Told::Now(results)) => results,
+        _ => panic!("each for itself"),
+    };
+    let needed: Vec<_> = told
+        .iter()
+        .map(|result| match result {
+            Err(StepError::Needs { step }) => Some(*step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(needed, [None, Some(0), None, Some(1)]);
+    assert_eq!(counters(&store), BTreeMap::from([("c".to_owned(), 1)]));
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl<D: Decider> Core<D> {
     pub(crate) fn group(
         &mut self,
         durable: &mut Durable<'_, D::Row>,
-        Group { steps, atomic, once }: Group<D>,
+        Group { steps, needs, atomic, once }: Group<D>,
     ) -> Result<GroupResult<D>, Arc<str>> {
         if let Some(once) = &once
             && let Some(answered) = self.answered(durable, once).map_err(unreadable)?
@@ -27,8 +27,14 @@ impl<D: Decider> Core<D> {
             });
         }
         let before = self.mark();
-        let mut results = Vec::with_capacity(steps.len());
+        let mut results: Vec<StepResult<D>> = Vec::with_capacity(steps.len());
         for (index, (context, step)) in steps.into_iter().enumerate() {
+            let needs = needs.get(index).into_iter().flatten();
+            let failed = |step: &&usize| results.get(**step).is_some_and(Result::is_err);
+            if let Some(&step) = needs.into_iter().find(failed) {
+                results.push(Err(StepError::Needs { step }));
+                continue;
+            }
             match self.step(durable, context, step)? {
                 Err(error) if atomic => {
                     self.rewind(&before);

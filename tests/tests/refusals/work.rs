@@ -224,7 +224,7 @@ pub(crate) fn rows() -> Vec<Row> {
         // Whose work is done is not told to claim it.
         Row::call("POST", "/tasks/done/complete", json!({ "lease_id": "over" }))
             .is(423, "ERR_LEASE_EXPIRED")
-            .says("read where the task stands, only an open one can be claimed again"),
+            .says("its lease is over, and it is completed now"),
         Row::call("PATCH", "/leases/$lease/renew", json!({ "ttl_s": 0 })).invalid(&["/ttl_s"]),
         Row::call("DELETE", "/leases/$lease", json!({ "note": "n" })).invalid(&["/note"]),
         Row::call("PATCH", "/progress_items/$item", json!({})).invalid(&["/completed"]),

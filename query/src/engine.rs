@@ -2,31 +2,31 @@
 
 use crate::error::{QueryError, runtime_error};
 use crate::explain;
-use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, MERGE_SHARE, Options, THREAD_STACK_BYTES};
+use crate::joins::SortedJoins;
+use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
 use crate::past::Past;
 use crate::plan::{self, Claim, Direct, EventPredicate, OutputColumn, Planned, Subscription};
+use crate::run::{Run, too_late};
 use crate::scan::{StorageNow, World};
 use crate::spill::Room;
-use crate::stream::{Item, RowStream};
+use crate::stream::RowStream;
 use crate::views::{Current, Pinned, Views};
-use datafusion::arrow::datatypes::SchemaRef;
+use crate::watch::{CheckedJoins, PatientJoins, Watch};
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use domain::Work;
 use domain::command::CandidateFilter;
 use domain::rows::Row;
-use futures::StreamExt;
 use grammar::Code;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 use store::{Commit, ObserverError, Position, ReadError, Store, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::runtime::Runtime;
@@ -51,12 +51,19 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
+/// DataFusion, as it plans first and as it does when that takes too much memory.
+pub(crate) struct Sessions {
+    pub(crate) quick: SessionState,
+    /// Its joins sort both sides.
+    pub(crate) sorted: SessionState,
+}
+
 struct Inner {
     store: Store<Work>,
     views: Arc<Views>,
     past: Arc<Past>,
     storage: StorageNow,
-    session: SessionState,
+    sessions: Sessions,
     room: Room,
     counted: Arc<Counted>,
     options: Options,
@@ -92,6 +99,8 @@ pub struct Activity {
     pub cancelled: u64,
     /// Bytes on disk of what does not fit into memory.
     pub spilled_bytes: u64,
+    /// Bytes that the past of the tables takes in memory.
+    pub past_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -153,7 +162,7 @@ pub struct PreparedQuery {
 
 /// How a plan is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Explained {
+pub(crate) enum Explained {
     /// As it would run.
     Planned,
     /// As it ran, with what each step cost.
@@ -185,7 +194,7 @@ impl PreparedQuery {
     /// Whether it is answered without its plan.
     #[cfg(test)]
     pub(crate) fn answers_directly(&self) -> bool {
-        let until = (Instant::now() + Duration::from_secs(60)).into_std();
+        let until = (Instant::now() + std::time::Duration::from_secs(60)).into_std();
         let schema = output::schema(&self.columns);
         self.direct.as_ref().is_some_and(|(direct, current)| direct.answer(current, &schema, until).is_some())
     }
@@ -242,7 +251,7 @@ impl Engine {
             views,
             past: Arc::new(Past::new(options.past_bytes_max)),
             storage,
-            session: sized(session(), &options),
+            sessions: Sessions { quick: session(), sorted: sorted(session()) },
             room: Room::new(&options).map_err(StartError::Spill)?,
             counted: Arc::default(),
             turns: Arc::new(Semaphore::new(options.concurrency_max.max(1))),
@@ -277,7 +286,18 @@ impl Engine {
             running: running.load(Ordering::Relaxed),
             cancelled: cancelled.load(Ordering::Relaxed),
             spilled_bytes: self.0.room.disk_bytes(),
+            past_bytes: self.0.past.bytes(),
         }
+    }
+
+    /// How plans are made.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// What queries run in.
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// Position that the current rows have taken in; a [pin](Engine::pin) takes in what is left.
@@ -336,23 +356,16 @@ impl Engine {
             .await
             .map_err(|_| too_late(&text, time_max))?
             .map_err(|error| QueryError::internal(&text, error))?;
-        let run = Run {
-            engine: self.clone(),
-            text: text.clone(),
-            schema,
-            left: time_max.saturating_sub(begun.elapsed()),
-        };
+        let watch = Watch::of(sender.clone());
+        let run =
+            Run::new(self.clone(), text.clone(), schema, time_max.saturating_sub(begun.elapsed()), sender);
         let Some(runtime) = &self.0.runtime else {
             return Err(QueryError::internal(&text, "the engine is shutting down"));
         };
         let mut running = Running::new(&self.0.counted);
         let task = runtime.spawn(async move {
             let _turn = turn;
-            let last = match run.rows(&plan, explain, &sender).await {
-                Ok(()) => Item::Done,
-                Err(error) => Item::Failed(error),
-            };
-            running.ended(sender.send(last).await.is_ok());
+            running.ended(watch.over(run.to_end(&plan, explain)).await);
         });
         Ok(RowStream::new(text, columns, position, batches, task.abort_handle()))
     }
@@ -403,12 +416,12 @@ impl Engine {
     }
 
     /// A failure of the engine below as the caller's error, where it is the statement's fault.
-    fn failed(&self, text: &str, error: &DataFusionError) -> QueryError {
+    pub(crate) fn failed(&self, text: &str, error: &DataFusionError) -> QueryError {
         if let Some(error) = runtime_error(error) {
             return QueryError::statement(text, vec![plan::named(error, text)]);
         }
         if is_out_of_room(error) {
-            let hint = "narrow it with WHERE, or sort and group fewer rows";
+            let hint = "narrow it with WHERE, or sort, group and join fewer rows";
             return QueryError::limit(text, Code::MemoryLimit, self.too_large(), hint);
         }
         QueryError::internal(text, error)
@@ -421,87 +434,6 @@ fn is_out_of_room(error: &DataFusionError) -> bool {
         || error
             .to_string()
             .contains("used disk space during the spilling process has exceeded the allowable limit")
-}
-
-/// A query on its way.
-struct Run {
-    engine: Engine,
-    text: Arc<str>,
-    schema: SchemaRef,
-    /// Time it may still compute.
-    left: Duration,
-}
-
-impl Run {
-    /// Sends every batch, or the lines of the plan.
-    async fn rows(
-        mut self,
-        plan: &LogicalPlan,
-        explain: Option<Explained>,
-        sender: &mpsc::Sender<Item>,
-    ) -> Result<(), QueryError> {
-        let engine = self.engine.clone();
-        let physical = self.timed(engine.0.session.create_physical_plan(plan)).await?;
-        if explain != Some(Explained::Planned) {
-            self.batches(physical.clone(), explain.is_none().then_some(sender)).await?;
-        }
-        if explain.is_some() {
-            // A reader that is gone needs no lines.
-            let steps = explain::of_plan(physical.as_ref(), &self.text);
-            let batch = explain::batch(&steps, &self.schema)
-                .map_err(|error| QueryError::internal(&self.text, error))?;
-            let _ = sender.send(Item::Batch(batch)).await;
-        }
-        Ok(())
-    }
-
-    /// Runs a plan to its end. What the reader takes to take the batches is not on the query's clock.
-    async fn batches(
-        &mut self,
-        plan: Arc<dyn ExecutionPlan>,
-        sender: Option<&mpsc::Sender<Item>>,
-    ) -> Result<(), QueryError> {
-        let inner = &self.engine.0;
-        let context = TaskContext::from(&inner.session).with_runtime(inner.room.for_query());
-        let mut batches = execute_stream(plan, Arc::new(context)).map_err(|error| self.failed(&error))?;
-        while let Some(batch) = self.timed(async { batches.next().await.transpose() }).await? {
-            let Some(sender) = sender.filter(|_| batch.num_rows() > 0) else { continue };
-            let batch = output::conform(&batch, &self.schema)
-                .map_err(|error| QueryError::internal(&self.text, error))?;
-            if sender.send(Item::Batch(batch)).await.is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    async fn timed<T>(
-        &mut self,
-        work: impl Future<Output = Result<T, DataFusionError>>,
-    ) -> Result<T, QueryError> {
-        let begun = Instant::now();
-        let done = tokio::time::timeout(self.left, work).await;
-        self.left = self.left.saturating_sub(begun.elapsed());
-        match done {
-            Ok(Err(error)) => Err(self.failed(&error)),
-            // Work that never had to wait is done, however late.
-            Ok(Ok(value)) if !self.left.is_zero() => Ok(value),
-            Ok(Ok(_)) | Err(_) => Err(too_late(&self.text, self.engine.0.options.time_max)),
-        }
-    }
-
-    fn failed(&self, error: &DataFusionError) -> QueryError {
-        self.engine.failed(&self.text, error)
-    }
-}
-
-fn too_late(text: &str, time_max: Duration) -> QueryError {
-    QueryError::limit(
-        text,
-        Code::TimeLimit,
-        format!("the query took longer than {time_max:?}"),
-        "narrow it: a condition on position, time, type, stream or a tag of events, on id of a table",
-    )
 }
 
 /// DataFusion, as little of it as PQL needs: no SQL, no catalogs, no functions by name, one partition.
@@ -521,15 +453,15 @@ pub(crate) fn session() -> SessionState {
         .with_repartition_windows(false);
     config.options_mut().explain.physical_plan_only = true;
     let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| rule.name() != "FilterPushdown");
-    SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(rules.collect()).build()
+    let mut all: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(CheckedJoins)];
+    all.extend(rules);
+    all.push(Arc::new(PatientJoins));
+    SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(all).build()
 }
 
-/// A session for queries of that much memory.
-fn sized(session: SessionState, options: &Options) -> SessionState {
-    let mut config = session.config().clone();
-    let merging = options.memory_bytes_max / MERGE_SHARE;
-    let execution = &mut config.options_mut().execution;
-    execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(merging);
-    execution.sort_in_place_threshold_bytes = execution.sort_in_place_threshold_bytes.min(merging);
-    SessionStateBuilder::new_from_existing(session).with_config(config).build()
+/// The same for what does not fit into memory: the rule comes right after the first, so that those after it sort the sides.
+fn sorted(session: SessionState) -> SessionState {
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = session.physical_optimizers().to_vec();
+    rules.insert(1, Arc::new(SortedJoins));
+    SessionStateBuilder::new_from_existing(session).with_physical_optimizer_rules(rules).build()
 }

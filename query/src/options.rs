@@ -10,7 +10,7 @@ pub struct Options {
     pub time_max: Duration,
     /// Bytes that the operators of one query may hold in memory (sorts, groups, joins, past rows).
     pub memory_bytes_max: usize,
-    /// Where sorts and groups put what does not fit: a directory of the engine's own, emptied when it starts. Without one, a query that
+    /// Where sorts, groups and joins put what does not fit: a directory of the engine's own, emptied when it starts. Without one, a query that
     /// needs more memory fails.
     pub spill_dir: Option<PathBuf>,
     /// Bytes that all queries together may have there; zero is as if there were no directory.
@@ -48,8 +48,23 @@ pub(crate) const BATCHES_WAITING_MAX: usize = 2;
 /// optimisation needs some ten kilobytes for each level.
 pub(crate) const THREAD_STACK_BYTES: usize = 4 << 20;
 
-/// The part of a query's memory that a sort keeps back for merging what it put on disk, as a divisor.
+/// The part of a query's memory that a sort keeps back for merging what it put on disk, as a divisor; with more than half as many
+/// sorts, all of them keep back half of it.
 pub(crate) const MERGE_SHARE: usize = 8;
 
-/// Rows of a batch between operators.
+/// Rows of a batch between operators, if there is memory for so many: see [`batch_rows`].
 pub(crate) const BATCH_ROWS: usize = 8_192;
+
+/// Least of them.
+const BATCH_ROWS_MIN: usize = 64;
+
+/// Batches of rows of [`ROW_BYTES`] that a query's memory holds: what is merged from disk has several of each of its parts in memory.
+const BATCHES_HELD: usize = 64;
+
+/// About what a row takes.
+const ROW_BYTES: usize = 64;
+
+/// Rows of a batch between the operators of a query of that much memory.
+pub(crate) fn batch_rows(memory_bytes_max: usize) -> usize {
+    (memory_bytes_max / BATCHES_HELD / ROW_BYTES).clamp(BATCH_ROWS_MIN, BATCH_ROWS)
+}

@@ -1,4 +1,4 @@
-//! Room on disk for what operators cannot keep in memory: sorts and groups.
+//! Room on disk for what operators cannot keep in memory: sorts, groups and joins.
 //!
 //! One bound for all queries together. Files are made when they are needed and removed with the query that made them;
 //! what a killed process left behind goes when the next one starts.

@@ -10,8 +10,9 @@ macro_rules! files {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 let dir = tempfile::tempdir().unwrap();
-                let server = Server::start(dir.path());
-                slt::run(&folder().join(concat!(stringify!($name), ".slt")), server).await;
+                let path = folder().join(concat!(stringify!($name), ".slt"));
+                let server = Server::start_with(dir.path(), slt::options(&path));
+                slt::run(&path, server).await;
             }
         )+
 
@@ -29,6 +30,7 @@ macro_rules! files {
 
 files!(
     aggregates,
+    bounds,
     clauses,
     coercion,
     errors,

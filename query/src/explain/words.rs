@@ -6,6 +6,7 @@ use crate::json;
 use crate::lower::{Reader, expression};
 use crate::typed::{Expr, Kind};
 use crate::types::Type;
+use crate::watch::Checked;
 use datafusion::common::{JoinType, ScalarValue};
 use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -63,6 +64,9 @@ impl<'t> Words<'t> {
     fn whole(&self, expr: &dyn PhysicalExpr) -> String {
         if let Some(column) = expr.downcast_ref::<Column>() {
             return self.hidden.get(column.name()).cloned().unwrap_or_else(|| column.name().to_owned());
+        }
+        if let Some(checked) = expr.downcast_ref::<Checked>() {
+            return self.whole(checked.inner());
         }
         if let Some(literal) = expr.downcast_ref::<Literal>() {
             return constant(literal.value());

@@ -8,6 +8,7 @@ use crate::error::PqlError;
 use crate::eval::{self, Datum, Row};
 use crate::typed::{Column, Expr};
 use crate::types::Type;
+use crate::watch::{self, CHECK_ROWS};
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
@@ -107,6 +108,9 @@ impl ScalarUDFImpl for Computed {
         }
         let mut builder = Builder::new(self.expr.ty, rows);
         for row in 0..rows {
+            if row % CHECK_ROWS == 0 {
+                watch::check()?;
+            }
             let row = ArrayRow { readers: &readers, row };
             builder.push(&eval::eval(&self.expr, &row).map_err(PqlError::wrap)?);
         }

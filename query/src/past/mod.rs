@@ -61,6 +61,11 @@ impl Past {
         Self { tables: tables.collect(), bytes_max }
     }
 
+    /// Bytes that it takes; what is being read at this moment is not among them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tables.iter().filter_map(|past| past.try_read().ok()).map(|past| past.bytes()).sum()
+    }
+
     /// A table at a moment, with those columns (places in its schema; for tasks [`BLOCKED_BY_RULE`] and [`HELD`] too).
     /// What it takes is added to `reservation`, for as long as the caller keeps it.
     pub(crate) async fn at(

@@ -247,6 +247,7 @@ impl Settings {
                 time_max: Duration::from_secs(all.number("query_time_max_s")),
                 memory_bytes_max: size(all.number("query_memory_max_mib") << 20),
                 spill_bytes_max: all.number("query_spill_max_mib") << 20,
+                past_bytes_max: size(all.number("query_past_max_mib") << 20),
                 document_rows_max: size(all.number("query_rows_max")),
                 concurrency_max: size(all.number("query_concurrency_max")),
                 ..query::Options::default()

@@ -139,6 +139,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Default::Number(128), "MIB", "Memory of one query for sorts, groups, joins and rows of the past"),
     setting(Server, "query_spill_max_mib", "AGENTPM_QUERY_SPILL_MAX_MIB", Kind::Number { min: 0, max: 1_048_576 },
         Default::Number(2_048), "MIB", "Disk of all queries together for what does not fit their memory; 0 for none"),
+    setting(Server, "query_past_max_mib", "AGENTPM_QUERY_PAST_MAX_MIB", Kind::Number { min: 1, max: 1_048_576 },
+        Default::Number(1_024), "MIB", "Memory for the past of all tables, which AS OF and HISTORY read; what was not asked for the longest is dropped"),
     setting(Server, "query_rows_max", "AGENTPM_QUERY_ROWS_MAX", Kind::Number { min: 1, max: 100_000_000 },
         Default::Number(100_000), "N", "Rows of an answer that is one JSON document; those that stream have no bound"),
     setting(Server, "query_concurrency_max", "AGENTPM_QUERY_CONCURRENCY_MAX", Kind::Number { min: 1, max: 1_024 },

@@ -86,6 +86,8 @@ struct LookedUp {
     queries_running: IntGauge,
     queries_cancelled: IntCounter,
     query_spill: IntGauge,
+    past: IntGauge,
+    past_max: IntGauge,
     queue: IntGauge,
     queue_max: IntGauge,
     subscriptions: IntGauge,
@@ -289,6 +291,11 @@ impl LookedUp {
                 "agentpm_query_spill_bytes",
                 "Bytes on disk of what does not fit the memory of queries.",
             ),
+            past: make.gauge(
+                "agentpm_query_past_bytes",
+                "Bytes that the past of the tables takes in memory; of a table that is being read this moment, none.",
+            ),
+            past_max: make.gauge("agentpm_query_past_bytes_max", "Bytes that it should take at most."),
             queue: make.gauge("agentpm_writer_queue_requests", "Requests that wait for the writer."),
             queue_max: make.gauge(
                 "agentpm_writer_queue_requests_max",
@@ -325,6 +332,8 @@ impl LookedUp {
         self.queries_running.set(gauge(activity.running as u64));
         self.queries_cancelled.inc_by(activity.cancelled.saturating_sub(self.queries_cancelled.get()));
         self.query_spill.set(gauge(activity.spilled_bytes));
+        self.past.set(gauge(activity.past_bytes as u64));
+        self.past_max.set(gauge(app.engine.options().past_bytes_max as u64));
         let pinned = app.engine.pin().at(crate::clock::now());
         let counts = pinned.counts();
         for (status, count) in TaskStatus::ALL.iter().zip(counts.tasks) {

@@ -24,7 +24,7 @@
 //!
 //! The answer to a query is its columns with their types, and one JSON array a row; that to SUBSCRIBE, over a
 //! WebSocket, is what it gives until it has caught up. A statement that begins with a method is a call. What no
-//! file can hold is written in guillemets: see [`expand`]. With `AGENTPM_COMPLETE=1` the answers are written into
+//! file can hold is written in guillemets: see [`expand`]. A first line `# serve --flag value` sets the server's flags. With `AGENTPM_COMPLETE=1` the answers are written into
 //! the file instead of compared, for a person to read.
 
 mod ask;
@@ -35,10 +35,23 @@ mod read;
 pub use ask::Failure;
 
 use crate::Server;
+use crate::server::Options;
 use ask::{AnyType, Asker};
 use sqllogictest::{Record, Runner, TestError, default_column_validator, default_validator, parse_file};
 use std::path::Path;
 use std::process::Stdio;
+
+/// How the server of a file is started: with the settings in its first line, if that is `# serve --flag value …`.
+///
+/// # Panics
+/// When the file cannot be read.
+#[must_use]
+pub fn options(path: &Path) -> Options {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let settings = text.lines().next().and_then(|line| line.strip_prefix("# serve "));
+    let arguments = settings.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    Options { arguments, ..Options::default() }
+}
 
 /// Runs a file against a server of its own; then asks all its questions of that server, and of the one that is
 /// rebuilt from its log.

@@ -1,6 +1,7 @@
 //! The aggregates DataFusion lacks, or computes otherwise, as DataFusion functions.
 
 use super::Aggregate;
+use super::mean::{self, Mean};
 use super::numbers::{Finish, Numbers};
 use super::pick::{Pick, Which};
 use super::sum::Sum;
@@ -63,6 +64,11 @@ impl Fold {
         }
     }
 
+    /// Whether it is an average that needs not keep its values.
+    fn is_mean(&self, is_distinct: bool) -> bool {
+        self.function == Aggregate::Avg && self.input == Type::Float && !is_distinct
+    }
+
     /// Whether the second argument orders the first.
     fn is_ordered(&self) -> bool {
         matches!(self.function, Aggregate::First | Aggregate::Last)
@@ -104,6 +110,7 @@ impl AggregateUDFImpl for Fold {
         Ok(match (self.function, self.finish()) {
             (Aggregate::Collect, _) => Box::new(Words::default()),
             (Aggregate::Sum, _) if !args.is_distinct => Box::new(Sum::new(self.result, self.span)),
+            _ if self.is_mean(args.is_distinct) => Box::new(Mean::default()),
             (_, Some(finish)) => {
                 Box::new(Numbers::new(finish, args.is_distinct, self.input, self.result, self.span))
             }
@@ -112,11 +119,14 @@ impl AggregateUDFImpl for Fold {
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.function == Aggregate::Sum && !args.is_distinct
+        self.function == Aggregate::Sum && !args.is_distinct || self.is_mean(args.is_distinct)
     }
 
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Sum::new(self.result, self.span)))
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(match self.is_mean(args.is_distinct) {
+            true => Box::new(Mean::default()),
+            false => Box::new(Sum::new(self.result, self.span)),
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -125,6 +135,7 @@ impl AggregateUDFImpl for Fold {
         Ok(match (self.function, self.finish()) {
             (Aggregate::Collect, _) => vec![field("words", list(DataType::Utf8))],
             (Aggregate::Sum, _) if !args.is_distinct => vec![field("sum", Sum::state(self.result))],
+            _ if self.is_mean(args.is_distinct) => mean::STATE.map(|(name, ty)| field(name, ty)).into(),
             (_, Some(_)) => vec![field("values", list(self.input.arrow()))],
             _ => vec![field("value", self.input.arrow()), field("by", self.by.arrow())],
         })

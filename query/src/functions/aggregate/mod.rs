@@ -1,6 +1,7 @@
 //! Aggregates: what they are called, what they take and give, and who computes them.
 
 mod fold;
+mod mean;
 mod numbers;
 mod pick;
 mod sum;
@@ -14,7 +15,7 @@ use crate::types::Type;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
-use datafusion::functions_aggregate::{average::avg_udaf, count::count_udaf, min_max};
+use datafusion::functions_aggregate::{count::count_udaf, min_max};
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, expr::AggregateFunction, lit};
 use fold::Fold;
 use std::fmt;
@@ -70,7 +71,6 @@ pub(crate) fn lower(call: &AggregateCall, args: Vec<Expr>, result: Type) -> Expr
         // Twice the same value changes neither.
         Aggregate::Min | Aggregate::Any if is_plain => of(min_max::min_udaf(), args, false),
         Aggregate::Max if is_plain => of(min_max::max_udaf(), args, false),
-        Aggregate::Avg if input == Type::Float && !call.distinct => of(avg_udaf(), args, false),
         _ => of(Fold::function(call, input, result), args, call.distinct),
     }
 }

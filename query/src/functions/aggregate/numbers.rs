@@ -1,5 +1,6 @@
 //! Aggregates that need every value: quantile, median, stddev, and whatever looks at distinct values.
 
+use super::mean::mean;
 use super::{super::Fault, list, lists, one, size_of};
 use crate::error::PqlError;
 use crate::eval::{Constant, Datum};
@@ -90,7 +91,6 @@ impl Accumulator for Numbers {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let mut numbers = self.floats();
         let count = numbers.len();
-        let mean = |numbers: &[f64]| numbers.iter().map(|number| number / count as f64).sum::<f64>();
         let needed = if matches!(self.finish, Finish::Stddev) { 2 } else { 1 };
         if count < needed {
             return Ok(scalar(&Datum::Null, self.result));
@@ -100,11 +100,7 @@ impl Accumulator for Numbers {
             Finish::Sum => self.result(numbers.iter().sum()),
             Finish::Average => self.result(mean(&numbers)),
             Finish::Quantile(share) => self.result(quantile(&mut numbers, share)),
-            Finish::Stddev => {
-                let mean = mean(&numbers);
-                let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
-                self.result((squares / (count - 1) as f64).sqrt())
-            }
+            Finish::Stddev => self.result(deviation(&mut numbers)),
         };
         let value = value.ok_or_else(|| PqlError::wrap(Fault::overflow(self.result).at(self.span)))?;
         Ok(scalar(&value, self.result))
@@ -127,6 +123,32 @@ impl Accumulator for Numbers {
         Ok(())
     }
 }
+
+/// The standard deviation of a sample of two or more; infinite when it is no float.
+fn deviation(numbers: &mut [f64]) -> f64 {
+    let plain = |numbers: &[f64]| {
+        // Seen from one of them: equal numbers deviate by nothing.
+        let (first, count) = (numbers[0], numbers.len());
+        let mean = first + numbers.iter().map(|number| number - first).sum::<f64>() / count as f64;
+        let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+        (squares / (count - 1) as f64).sqrt()
+    };
+    let deviation = plain(numbers);
+    if SQUARED.contains(&deviation) {
+        return deviation;
+    }
+    // Squares of what is very large or very small are no floats: by a power of two, which loses nothing, to a size whose are.
+    let largest = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs()));
+    let scale = 2.0_f64.powi(largest.log2().ceil().clamp(-1_000.0, 1_000.0) as i32);
+    if largest == 0.0 {
+        return 0.0;
+    }
+    numbers.iter_mut().for_each(|number| *number /= scale);
+    plain(numbers) * scale
+}
+
+/// Deviations whose squares are floats of full precision.
+const SQUARED: std::ops::Range<f64> = 1e-140..1e140;
 
 /// The value below which a share of the numbers lies, by interpolation between the two nearest.
 fn quantile(numbers: &mut [f64], share: f64) -> f64 {

@@ -1,7 +1,10 @@
 //! Finding events in the log: through an index where it is known what is looked for.
 
+mod interests;
+
 use crate::tables::{EventFields, Fields as _, events};
 use domain::rows::Row;
+pub use interests::Interests;
 use std::collections::BTreeSet;
 use std::iter;
 use store::{Direction, Event, Position, ReadError, Reader, Revision, TAG_BYTES_MAX};

@@ -40,7 +40,7 @@ pub use arrow_stream::ArrowStream;
 pub use datafusion::arrow;
 pub use engine::{Activity, Engine, Prepared, PreparedQuery, StartError};
 pub use error::QueryError;
-pub use find::{Events, Sought};
+pub use find::{Events, Interests, Sought};
 pub use options::Options;
 pub use params::Params;
 pub use plan::{Claim, EventPredicate, OutputColumn, Start, Subscription};

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::condition::Looked;
 use crate::context::Provenance;
 use crate::error::Error;
+use crate::follow::Fan;
 use crate::http::Room;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -39,6 +40,12 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// Claims that wait for work.
     pub(crate) waiting: Waiting,
+    /// Subscriptions that may be open.
+    pub(crate) subscriptions_max: usize,
+    /// Subscriptions of one WebSocket.
+    pub(crate) subscriptions_per_connection_max: usize,
+    /// Events on their way to those who follow the log.
+    pub(crate) fan: Arc<Fan>,
     /// What every write passes.
     pub(crate) gate: Gate,
     /// How many requests may come.
@@ -58,8 +65,12 @@ pub(crate) struct App {
 impl App {
     /// An application on an open engine.
     pub(crate) fn new(engine: Engine, metrics: Metrics, config: &Config) -> Shared {
+        let fan = Arc::new(Fan::at(engine.store().head().position));
         Arc::new(Self {
             engine,
+            subscriptions_max: config.subscriptions_max,
+            subscriptions_per_connection_max: config.subscriptions_per_connection_max,
+            fan,
             policy: config.policy.clone(),
             session_timeout_ms: config.session_timeout_ms,
             tickets: Tickets::default(),

@@ -4,6 +4,7 @@ use crate::app::{App, Shared};
 use crate::auth::Policy;
 use crate::config::Rate;
 use crate::failure::{Failure, exit};
+use crate::follow::deal;
 use crate::http::front::Front;
 use crate::listen::{UnixSocket, serve_tcp, serve_unix};
 use crate::metrics::{Metrics, WriterMetrics};
@@ -46,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) rate_per_agent: Rate,
     /// Whether those hold on the Unix socket too.
     pub(crate) rate_limit_unix: bool,
+    /// Subscriptions that may be open.
+    pub(crate) subscriptions_max: usize,
+    /// Subscriptions of one WebSocket.
+    pub(crate) subscriptions_per_connection_max: usize,
     /// From when on a request is slow.
     pub(crate) slow_request: Duration,
     /// Events that the views on disk may be behind the log.
@@ -120,6 +125,7 @@ impl Server {
         }
         app.open.spawn(expire(app.clone()));
         app.open.spawn(dispatch(app.clone()));
+        app.open.spawn(deal(app.clone()));
         app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
         Ok(Self { app, socket: config.socket, listen })
     }

@@ -83,7 +83,7 @@ async fn subscribe(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> A
             Some(position.ok_or_else(|| Error::problem("", "header Last-Event-ID: expected a position"))?)
         }
     };
-    let follow = Follow::new(app.clone(), prepare(&app, &pql, params)?, resume);
+    let follow = Follow::new(app.clone(), prepare(&app, &pql, params)?, resume)?;
     let position = follow.position();
     let state = Some(Feed { follow, asked: Instant::now() });
     let body = Body::from_stream(stream::unfold(state, |state| async move {
@@ -122,9 +122,9 @@ impl Feed {
         loop {
             match step {
                 Ok(Step::Event(event)) => {
-                    push_id(&mut out, event.position);
+                    push_id(&mut out, event.position());
                     out.extend_from_slice(b"event: event\ndata: ");
-                    query::json::event(&event, &mut out);
+                    out.extend_from_slice(event.json());
                     out.extend_from_slice(b"\n\n");
                 }
                 Ok(Step::CaughtUp(position)) => push_mark(&mut out, "caught_up", position),

@@ -12,16 +12,20 @@ use domain::PredicateFault;
 use grammar::{Code, Error, Span};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use store::{Event, Text};
 
 /// Whether an event is wanted: true, false or null, or why it cannot be told.
 type Test = dyn Fn(&Event) -> Result<Option<bool>, PredicateFault> + Send + Sync;
 
-/// A row predicate over events. Cheap to clone.
+/// A row predicate over events. Cheap to clone. Two are equal when they mean the same: resolved, with their parameters
+/// bound, they are one expression, however it was written.
 #[derive(Clone)]
 pub struct EventPredicate {
     test: Arc<Test>,
+    /// What is tested; nothing when it is true of every event.
+    predicate: Option<RowPredicate>,
     /// What is known of every event it is true of: an index may be used to find them.
     pub sought: Sought,
 }
@@ -35,7 +39,7 @@ impl fmt::Debug for EventPredicate {
 impl EventPredicate {
     /// True of every event.
     pub(super) fn all() -> Self {
-        Self { test: Arc::new(|_| Ok(Some(true))), sought: Sought::default() }
+        Self { test: Arc::new(|_| Ok(Some(true))), predicate: None, sought: Sought::default() }
     }
 
     /// A predicate over events; `text` is what it was read from.
@@ -43,10 +47,14 @@ impl EventPredicate {
         let mut sought = Sought::default();
         sought.read(predicate.expr(), &SCHEMA);
         let text = Text::from(text);
-        let test = move |event: &Event| {
-            predicate.test(&EventFields::new(event)).map_err(|error| fault(error, &text))
-        };
-        Self { test: Arc::new(test), sought }
+        let tested = predicate.clone();
+        let test =
+            move |event: &Event| tested.test(&EventFields::new(event)).map_err(|error| fault(error, &text));
+        Self { test: Arc::new(test), predicate: Some(predicate), sought }
+    }
+
+    fn expr(&self) -> Option<&Expr> {
+        self.predicate.as_ref().map(RowPredicate::expr)
     }
 
     /// Whether it is true of an event.
@@ -56,6 +64,20 @@ impl EventPredicate {
     pub fn holds(&self, event: &Event) -> Result<bool, PredicateFault> {
         // What an index does not find is not looked at: neither must it be where there is no index.
         Ok(self.sought.holds(event) && (self.test)(event)? == Some(true))
+    }
+}
+
+impl PartialEq for EventPredicate {
+    fn eq(&self, other: &Self) -> bool {
+        self.expr() == other.expr()
+    }
+}
+
+impl Eq for EventPredicate {}
+
+impl Hash for EventPredicate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expr().hash(state);
     }
 }
 

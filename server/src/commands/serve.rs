@@ -69,6 +69,8 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         query: settings.query.clone(),
         snapshot_every: settings.snapshot_every,
         session_timeout_ms: settings.session_timeout_ms,
+        subscriptions_max: settings.subscriptions_max,
+        subscriptions_per_connection_max: settings.subscriptions_per_connection_max,
     })
 }
 

@@ -84,6 +84,10 @@ pub(crate) struct Settings {
     pub(crate) slow_request: Duration,
     /// How long a session may be silent before it is lost, in milliseconds.
     pub(crate) session_timeout_ms: i64,
+    /// Subscriptions that may be open.
+    pub(crate) subscriptions_max: usize,
+    /// Subscriptions of one WebSocket.
+    pub(crate) subscriptions_per_connection_max: usize,
     /// Events after which a snapshot is due.
     pub(crate) snapshot_every_events: u64,
     /// Bounds of queries; where they spill to is for whoever knows the data directory.
@@ -242,6 +246,8 @@ impl Settings {
             rate_limit_unix: all.switch("rate_limit_unix"),
             slow_request: Duration::from_millis(all.number("slow_request_ms")),
             session_timeout_ms: 1_000 * i64::try_from(all.number("session_timeout_s")).unwrap_or_default(),
+            subscriptions_max: size(all.number("subscriptions_max")),
+            subscriptions_per_connection_max: size(all.number("subscriptions_per_connection_max")),
             snapshot_every_events: all.number("snapshot_every_events"),
             query: query::Options {
                 time_max: Duration::from_secs(all.number("query_time_max_s")),

@@ -1,3 +1,4 @@
+use super::events::SCAN_EVENTS;
 use super::*;
 use crate::app::App;
 use crate::metrics::Metrics;
@@ -10,12 +11,16 @@ use store::{Append, Context, ExpectedRevision, NewEvent, Store, StreamWrite, Tim
 fn app(dir: &tempfile::TempDir) -> Shared {
     let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
     let engine = Engine::new(store, query::Options::default()).unwrap();
-    App::new(engine, Metrics::default(), &Config::at(dir.path()))
+    let app = App::new(engine, Metrics::default(), &Config::at(dir.path()));
+    tokio::spawn(deal(app.clone()));
+    app
 }
 
 fn follow(app: &Shared, pql: &str, resume: Option<u64>) -> Follow {
     match app.engine.prepare(pql, Params::default(), Timestamp(0)) {
-        Ok(Prepared::Subscribe(subscription)) => Follow::new(app.clone(), subscription, resume.map(Position)),
+        Ok(Prepared::Subscribe(subscription)) => {
+            Follow::new(app.clone(), subscription, resume.map(Position)).unwrap()
+        }
         other => panic!("a subscription: {other:?}"),
     }
 }
@@ -44,7 +49,7 @@ async fn append(app: &Shared, kind: &str, count: usize) {
 /// The next step, short: `e3` is the event at position 3, `c3` caught up there.
 async fn step(follow: &mut Follow) -> String {
     let step = match follow.next().await.unwrap() {
-        Step::Event(event) => format!("e{}", event.position),
+        Step::Event(event) => format!("e{}", event.position()),
         Step::CaughtUp(position) => format!("c{position}"),
         Step::Progress(position) => format!("p{position}"),
         Step::Stopped => "stopped".to_owned(),

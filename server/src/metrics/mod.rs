@@ -92,6 +92,8 @@ struct LookedUp {
     queue_max: IntGauge,
     subscriptions: IntGauge,
     subscription_lag: IntGauge,
+    subscriptions_max: IntGauge,
+    subscription_predicates: IntGauge,
     ready: IntGauge,
     cpu: Counter,
     resident: IntGauge,
@@ -309,6 +311,12 @@ impl LookedUp {
                 "agentpm_subscription_lag_events",
                 "Events that the slowest subscription is behind the log.",
             ),
+            subscriptions_max: make
+                .gauge("agentpm_subscriptions_max", "Subscriptions that may be open; one more is refused."),
+            subscription_predicates: make.gauge(
+                "agentpm_subscription_predicates",
+                "Distinct predicates of live subscriptions: what an event is tested with, at most.",
+            ),
             ready: make.gauge("agentpm_ready", "Whether writes are taken, as GET /readyz says."),
             cpu: make.float_counter(
                 "process_cpu_seconds_total",
@@ -355,6 +363,8 @@ impl LookedUp {
         let (open, lag) = followers.seen(position);
         self.subscriptions.set(gauge(open as u64));
         self.subscription_lag.set(gauge(lag));
+        self.subscriptions_max.set(gauge(app.subscriptions_max as u64));
+        self.subscription_predicates.set(gauge(app.fan.groups() as u64));
         self.ready.set(i64::from(app.unready().is_none()));
         if let Some(process) = process::Process::own() {
             self.cpu.inc_by((process.cpu_s - self.cpu.get()).max(0.0));

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::Position;
 
+/// Where they are who have all there is, whatever that is.
+const LEVEL: Position = Position(u64::MAX);
+
 /// Those who follow the log.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Followers(Arc<Mutex<Vec<Arc<AtomicU64>>>>);
@@ -17,11 +20,16 @@ pub(crate) struct Following {
 }
 
 impl Followers {
-    /// One more, that begins there.
-    pub(crate) fn begin(&self, at: Position) -> Following {
+    /// One more, that begins there; none when there are `max` already.
+    pub(crate) fn begin(&self, at: Position, max: usize) -> Option<Following> {
         let at = Arc::new(AtomicU64::new(at.0));
-        self.0.lock().push(Arc::clone(&at));
-        Following { all: self.clone(), at }
+        let mut all = self.0.lock();
+        if all.len() >= max {
+            return None;
+        }
+        all.push(Arc::clone(&at));
+        drop(all);
+        Some(Following { all: self.clone(), at })
     }
 
     /// How many there are, and how far the slowest is behind the head.
@@ -33,6 +41,11 @@ impl Followers {
 }
 
 impl Following {
+    /// Says that everything there is was taken, or did not match, and what comes will be told of.
+    pub(crate) fn is_level(&self) {
+        self.is_at(LEVEL);
+    }
+
     /// Says that everything up to there was taken, or did not match.
     pub(crate) fn is_at(&self, position: Position) {
         self.at.store(position.0, Ordering::Relaxed);
@@ -56,9 +69,13 @@ mod test {
     fn the_slowest_of_those_that_are_left() {
         let followers = Followers::default();
         assert_eq!(followers.seen(Position(9)), (0, 0));
-        let (slow, fast) = (followers.begin(Position(2)), followers.begin(Position(5)));
+        let (slow, fast) =
+            (followers.begin(Position(2), 2).unwrap(), followers.begin(Position(5), 2).unwrap());
+        assert!(followers.begin(Position(5), 2).is_none(), "one too many");
         fast.is_at(Position(9));
         assert_eq!(followers.seen(Position(10)), (2, 8));
+        slow.is_level();
+        assert_eq!(followers.seen(Position(10)), (2, 1));
         drop(slow);
         assert_eq!(followers.seen(Position(10)), (1, 1));
         assert_eq!(followers.seen(Position(3)), (1, 0), "ahead of a head that was read before");

@@ -1,10 +1,11 @@
 //! The frames of `agentpm.v1`.
 
 use crate::error::Error;
+use crate::follow::Shown;
 use crate::wire::envelope::{push, push_name};
 use crate::wire::fields::{Fields, nearest};
 use serde_json::value::RawValue;
-use store::{Event, Position, Text};
+use store::{Position, Text};
 
 /// Longest name of a subscription or a request, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -21,6 +22,9 @@ pub(super) enum Op {
     Ping,
     Request { req: Text, method: Text, path: Text, headers: Vec<(String, String)>, body: Option<Text> },
 }
+
+/// What a frame has around the event and its subscription's name.
+const EVENT_AROUND_BYTES: usize = 40;
 
 const OPS: [&str; 5] = ["subscribe", "credit", "unsubscribe", "ping", "request"];
 
@@ -101,10 +105,12 @@ pub(super) fn mark(op: &str, sub: &str, position: Position) -> Vec<u8> {
 }
 
 /// `{"op":"event","sub":…,"event":{…}}`
-pub(super) fn event(sub: &str, event: &Event) -> Vec<u8> {
-    let mut out = begin("event", sub);
+pub(super) fn event(sub: &str, event: &Shown) -> Vec<u8> {
+    let json = event.json();
+    let mut out = Vec::with_capacity(json.len() + sub.len() + EVENT_AROUND_BYTES);
+    begin_in(&mut out, "event", sub);
     push_name(&mut out, "event");
-    query::json::event(event, &mut out);
+    out.extend_from_slice(json);
     out.push(b'}');
     out
 }
@@ -152,11 +158,15 @@ pub(super) fn pong() -> Vec<u8> {
 
 fn begin(op: &str, sub: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(96);
-    out.extend_from_slice(br#"{"op":"#);
-    push(&mut out, op);
-    push_name(&mut out, "sub");
-    push(&mut out, sub);
+    begin_in(&mut out, op, sub);
     out
+}
+
+fn begin_in(out: &mut Vec<u8>, op: &str, sub: &str) {
+    out.extend_from_slice(br#"{"op":"#);
+    push(out, op);
+    push_name(out, "sub");
+    push(out, sub);
 }
 
 #[cfg(test)]

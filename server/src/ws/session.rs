@@ -5,7 +5,7 @@ use super::outbox::{Gone, Outbox, outbox};
 use super::requests::{self, Call, IN_FLIGHT_MAX};
 use super::subscription::Handle;
 use crate::error::{Code, Error};
-use crate::follow::Follow;
+use crate::follow::{Follow, too_many};
 use crate::http::front::Front;
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::HeaderMap;
@@ -17,9 +17,6 @@ use store::Text;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Subscriptions of one socket.
-const SUBSCRIPTIONS_MAX: usize = 1_024;
 
 /// Serves a socket until the client leaves or the server stops.
 pub(super) async fn run(front: Front, identity: HeaderMap, socket: WebSocket) {
@@ -151,17 +148,14 @@ impl Session {
             return Err(Error::new(Code::Conflict, format!("there is a subscription `{sub}` already"))
                 .hint("take another name, or unsubscribe first"));
         }
-        if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
-            return Err(Error::new(
-                Code::RateLimit,
-                format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"),
-            )
-            .hint("open another connection"));
+        let app = &self.front.app;
+        let max = app.subscriptions_per_connection_max;
+        if self.subscriptions.len() >= max {
+            return Err(too_many("a connection", max));
         }
         let params = params
             .map_or_else(|| Ok(Params::default()), |params| crate::http::query::params(params, "/params"))?;
-        let app = &self.front.app;
-        let follow = Follow::new(app.clone(), crate::sse::prepare(app, pql, params)?, None);
+        let follow = Follow::new(app.clone(), crate::sse::prepare(app, pql, params)?, None)?;
         let outbox = self.outbox.clone();
         let handle = Handle::start(sub.clone(), follow, credit, outbox, &self.tasks, &self.ended);
         self.subscriptions.insert(sub, handle);

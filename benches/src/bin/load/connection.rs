@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -55,9 +55,19 @@ impl Place {
 
     /// A WebSocket of it.
     pub(crate) async fn socket(&self) -> Result<Socket, Failure> {
+        self.upgrade(TcpStream::connect(self.tcp).await?).await
+    }
+
+    /// A WebSocket that takes hardly more than so many bytes which nobody reads.
+    pub(crate) async fn socket_of(&self, bytes: u32) -> Result<Socket, Failure> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(bytes)?;
+        self.upgrade(socket.connect(self.tcp).await?).await
+    }
+
+    async fn upgrade(&self, stream: TcpStream) -> Result<Socket, Failure> {
         let mut request = format!("ws://{}/ws", self.tcp).into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("agentpm.v1"));
-        let stream = TcpStream::connect(self.tcp).await?;
         stream.set_nodelay(true)?;
         Ok(client_async(request, stream).await?.0)
     }

@@ -7,6 +7,7 @@ mod append;
 mod beside;
 mod claim;
 mod connection;
+mod crowd;
 mod deliver;
 mod disk;
 mod past;
@@ -21,6 +22,7 @@ mod timing;
 use beside::Company;
 use clap::Parser;
 use connection::{Address, Place};
+use crowd::Crowd;
 use disk::Disk;
 use report::{Figure, Report};
 use server::Server;
@@ -130,6 +132,9 @@ async fn run(args: &Args) -> Result<Report, Failure> {
     bench.reads(args.events).await?;
     bench.work(args.tasks).await?;
     bench.teams().await?;
+    if server.is_some() {
+        bench.crowd(args.spawn.as_deref(), &dir.path().join("crowd")).await?;
+    }
     if let (Some(_), Some(changes)) = (&server, args.changes) {
         bench.moments(args.spawn.as_deref(), &dir.path().join("past"), changes).await?;
     }
@@ -211,6 +216,34 @@ impl Bench {
         }
         eprintln!("memory of the server: {} MB", server.memory()? >> 20);
         Ok(())
+    }
+
+    /// On a server of its own.
+    async fn crowd(&mut self, program: Option<&Path>, dir: &Path) -> Result<(), Failure> {
+        let name = format!("deliver: {} subscribers of {} predicates", crowd::SUBSCRIBERS, crowd::PREDICATES);
+        if !self.wants(&name) {
+            return Ok(());
+        }
+        std::fs::create_dir_all(dir)?;
+        let server = Server::start(program, dir)?;
+        let mut crowd = Crowd::new(server.place()?);
+        let before = self.disk.rate()?;
+        let found = crowd.speak(self.window, 0).await?;
+        self.durable("deliver: an append alone".to_owned(), "appends", before, found.appends)?;
+        let each = crowd.gather(&server).await?;
+        eprintln!("{name}: {:.1} KiB of memory for each while it is idle", each as f64 / 1024.0);
+        for stalled in [0, crowd::STALLED] {
+            let besides = match stalled {
+                0 => name.clone(),
+                _ => format!("{name}, and {stalled} that stop reading"),
+            };
+            let before = self.disk.rate()?;
+            let found = crowd.speak(self.window, stalled).await?;
+            self.report.add(Figure::new(format!("{besides}: a delivery"), "deliveries", &found.deliveries));
+            self.durable(format!("{besides}: an append"), "appends", before, found.appends)?;
+            eprintln!("{besides}: memory of the server: {} MB", server.memory()? >> 20);
+        }
+        crowd.part().await
     }
 
     /// On servers of their own, one with little that is ready and one with much.

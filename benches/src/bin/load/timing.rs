@@ -50,6 +50,11 @@ impl Window {
         Self { time }
     }
 
+    /// How long counting takes.
+    pub(crate) fn time(self) -> Duration {
+        self.time
+    }
+
     /// When counting begins and ends, if the first request is sent now.
     pub(crate) fn bounds(self) -> (Instant, Instant) {
         let from = Instant::now() + WARM_UP;

@@ -1,0 +1,72 @@
+//! What waits for one follower, bounded in events and in bytes.
+
+use super::shown::Shown;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::Position;
+use tokio::sync::Notify;
+
+/// Events that wait for one follower.
+pub(super) const EVENTS_MAX: usize = 1_024;
+
+/// Bytes of them. One event alone may be larger.
+pub(super) const BYTES_MAX: usize = 256 << 10;
+
+/// Filled by the [fan](super::fan), emptied by a follower.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Arc<Shown>>,
+    bytes: usize,
+    /// Nothing after this position was put, whatever it is: there was no room, or it could not be told whether
+    /// it is wanted.
+    closed_after: Option<Position>,
+}
+
+impl Mailbox {
+    /// Puts an event; without room for it the mailbox closes before it. Whether it is still open.
+    pub(super) fn put(&self, shown: &Arc<Shown>) -> bool {
+        let mut waiting = self.waiting.lock();
+        let bytes = waiting.bytes + shown.bytes();
+        let has_room = waiting.events.is_empty() || (waiting.events.len() < EVENTS_MAX && bytes <= BYTES_MAX);
+        if !has_room {
+            drop(waiting);
+            self.close_before(shown.position());
+            return false;
+        }
+        waiting.bytes = bytes;
+        waiting.events.push_back(Arc::clone(shown));
+        drop(waiting);
+        self.filled.notify_one();
+        true
+    }
+
+    /// Closes it: neither the event at that position nor any later one is put.
+    pub(super) fn close_before(&self, position: Position) {
+        self.waiting.lock().closed_after = Some(Position(position.0.saturating_sub(1)));
+        self.filled.notify_one();
+    }
+
+    /// Moves all that waits to the end of `to`; the position after which it is closed, if it is.
+    pub(super) fn take(&self, to: &mut VecDeque<Arc<Shown>>) -> Option<Position> {
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = 0;
+        if to.is_empty() {
+            std::mem::swap(to, &mut waiting.events);
+        } else {
+            to.append(&mut waiting.events);
+        }
+        waiting.closed_after
+    }
+
+    /// Waits until something was put, or it was closed, since this was last waited for.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+}

@@ -141,19 +141,21 @@ impl App {
     ) -> Result<Appended, Error> {
         let _entered = self.gate.enter()?;
         let begun = Instant::now();
+        let events = append.events();
+        let placed = |error: Error| error.in_append(&events);
         if let Err(why) = self.check_session(by) {
             let appended = self.store().append_if(context(by), append, Some(Looked::never(self))).await;
-            return appended.map_err(|error| Looked::refused_for(why, error));
+            return appended.map_err(|error| placed(Looked::refused_for(why, error)));
         }
         let Some(asked) = condition else {
             let appended = self.store().append(context(by), append).await;
             self.metrics.written("append", begun.elapsed());
-            return Ok(appended?);
+            return appended.map_err(|error| placed(error.into()));
         };
         let Looked { condition, fault } = Looked::new(self, asked).await?;
         let appended = self.store().append_if(context(by), append, Some(condition)).await;
         self.metrics.written("append", begun.elapsed());
-        appended.map_err(|error| Looked::refused(&fault, error))
+        appended.map_err(|error| placed(Looked::refused(&fault, error)))
     }
 
     /// Whether the session that a request names is there and its own, as the model asks of each command.

@@ -34,6 +34,8 @@ pub(crate) struct Faults {
     app: Shared,
     /// Of each step what its refusal as an append means, if the writer cannot know.
     of: Arc<[Option<Fault>]>,
+    /// Of each step that is an append, how many events its writes add.
+    events: Arc<[Vec<usize>]>,
 }
 
 enum Fault {
@@ -54,7 +56,8 @@ impl Faults {
 
     /// A step's refusal as the caller's error.
     pub(crate) fn error(&self, index: usize, error: StepError<Rejection>) -> Error {
-        match (error, self.of.get(index)) {
+        let events = self.events.get(index).map_or(&[][..], Vec::as_slice);
+        let error = match (error, self.of.get(index)) {
             (StepError::Append(error), Some(Some(Fault::Condition(fault)))) => Looked::refused(fault, error),
             (StepError::Append(error), Some(Some(Fault::Known(why)))) => {
                 Looked::refused_for(why.clone(), error)
@@ -63,7 +66,8 @@ impl Faults {
             // Who gave steps that need others knows what to say of it.
             (error @ StepError::Needs { .. }, _) => Error::new(Code::Conflict, error.to_string()),
             (StepError::Command(error), _) => Error::from(error).with_holder(|| self.app.engine.pin()),
-        }
+        };
+        error.in_append(events)
     }
 }
 
@@ -86,6 +90,11 @@ impl Steps {
         atomic: bool,
     ) -> Result<Self, (usize, Error)> {
         let (mut steps, mut faults) = (Vec::with_capacity(asked.len()), Vec::with_capacity(asked.len()));
+        let events = |step: &Step| match step {
+            Step::Append(append, _) => append.events(),
+            Step::Command(_) => Vec::new(),
+        };
+        let events = asked.iter().map(|(_, step)| events(step)).collect();
         let now = clock::now();
         for (index, (by, step)) in asked.into_iter().enumerate() {
             let (step, fault) = match step {
@@ -110,7 +119,7 @@ impl Steps {
             steps.push((Context { now, ..context(&by) }, step));
             faults.push(fault);
         }
-        Ok(Self { steps, needs: Vec::new(), faults: Faults { app: app.clone(), of: faults.into() } })
+        Ok(Self { steps, needs: Vec::new(), faults: Faults { app: app.clone(), of: faults.into(), events } })
     }
 
     /// The seed of each step's ids, in order.

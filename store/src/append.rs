@@ -9,6 +9,14 @@ pub struct Append {
     pub writes: Vec<StreamWrite>,
 }
 
+impl Append {
+    /// How many events it adds by each of its writes.
+    #[must_use]
+    pub fn events(&self) -> Vec<usize> {
+        self.writes.iter().map(|write| write.events.len()).collect()
+    }
+}
+
 /// The events one append adds to one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamWrite {

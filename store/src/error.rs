@@ -157,6 +157,8 @@ pub enum AppendError {
     /// A time before that of the event before it.
     #[error("time {} us is before that of the head, {} us", time.0, head.0)]
     TimeBeforeHead {
+        /// Which event of the append, from 0.
+        event: usize,
         /// The time given.
         time: Timestamp,
         /// The time of the event before.
@@ -165,6 +167,8 @@ pub enum AppendError {
     /// A time in the future.
     #[error("time {} us is after now, {} us", time.0, now.0)]
     TimeAfterNow {
+        /// Which event of the append, from 0.
+        event: usize,
         /// The time given.
         time: Timestamp,
         /// The clock.

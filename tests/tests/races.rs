@@ -263,6 +263,9 @@ async fn what_a_hundred_agents_saw_is_what_the_log_says() {
             .await
             .data();
     }
+    for n in 0..AGENTS {
+        client.post("/agents/register", json!({ "id": format!("a{n}"), "name": "a" })).await.data();
+    }
     let arena = Arc::new(Arena {
         unix: server.unix_client(),
         tcp: RwLock::new(client),

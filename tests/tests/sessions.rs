@@ -305,12 +305,17 @@ async fn who_handed_a_lease_over_has_it_no_longer() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(&dir, 60);
     let client = server.client();
+    client.post("/agents/register", json!({ "id": "eve-2", "name": "Eve" })).await.data();
     start(&client, "s1", "bob").await;
     start(&client, "s2", "eve").await;
     task(&client, "t").await;
     let lease = claim(&client, "bob", "s1").await;
     let id = lease["id"].as_str().unwrap();
     let transfer = format!("/leases/{id}/transfer");
+    // To nobody it is not handed; who has a session of its own is there, registered or not.
+    let nobody = client.post(&transfer, json!({ "agent_id": "eve2" })).await;
+    assert_eq!((nobody.status, nobody.code()), (404, "ERR_NOT_FOUND"));
+    assert_eq!(nobody.error()["hint"], "did you mean `eve-2`?");
     let handed = client.post(&transfer, json!({ "agent_id": "eve", "session_id": "s2" })).await.data();
     let theirs = handed["id"].as_str().unwrap();
     assert_ne!(theirs, id, "the former holder knows the old one");

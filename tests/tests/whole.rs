@@ -26,6 +26,7 @@ async fn commands(client: &Client, own: &str) -> Vec<Command> {
     let id = |name: &str| format!("{own}-{name}");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     client.post("/agents/register", json!({ "id": id("agent"), "name": "a", "caps": [own] })).await.data();
+    client.post("/agents/register", json!({ "id": "another", "name": "another" })).await.data();
     let task = async |name: &str, more: Value| {
         let mut body = json!({ "id": id(name), "title": name, "caps": ["nobody"] });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

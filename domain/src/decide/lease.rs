@@ -133,6 +133,10 @@ pub(super) fn transfer(draft: &mut Draft<'_>, command: TransferLease) -> Result<
     problems.finish()?;
     let lease = active(draft, &lease_id)?;
     session::admit(draft, &agent_id, session_id.as_ref())?;
+    // Who speaks for itself need not have registered; whom others name must be there to go on.
+    if session_id.is_none() && lease.agent_id != agent_id && draft.work.agent(&agent_id).is_none() {
+        return Err(Rejection::NotFound { kind: "agent", id: agent_id });
+    }
     if lease.agent_id == agent_id && lease.session_id == session_id {
         let mut problems = Problems::default();
         problems.add("/agent_id", "holds the lease already; to go on with it, renew it");

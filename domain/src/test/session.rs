@@ -222,6 +222,7 @@ fn a_heartbeat_tells_once_of_what_was_taken_meanwhile() {
     for id in ["a", "b", "c", "d", "e"] {
         world.ok(task(id));
     }
+    world.ok(super::world::agent("eve", &[]));
     world.ok(start("s", "bob"));
     let leases: Vec<Text> = (0..5).map(|_| world.claims_in("bob", "s")).collect();
     let all = |told: &[(usize, Directive)]| -> Vec<_> {
@@ -367,14 +368,18 @@ fn a_session_that_asks_for_nothing_to_be_written_is_heard_at_a_bounded_rate() {
 #[test]
 fn a_lease_is_handed_over() {
     let mut world = World::new();
+    world.ok(super::world::agent("eve", &[]));
+    world.ok(super::world::agent("bob", &[]));
     world.ok(task("a"));
     let lease = world.claim_one("bob").lease;
+    // Nobody can go on who is not known here.
+    world.check(transfer(&lease.id, "evee"), "! no agent has the id `evee`");
     world.check(
         transfer(&lease.id, "eve"),
         r#"
         RunReleased run-%2 {"note":"handed over to eve"}
         LeaseTransferred lease-%1 {"agent_id":"eve","from_agent_id":"bob","lease_id":"%3","task_id":"a"}
-        LeaseAcquired lease-%3 {"agent_id":"eve","expires_at":"2026-01-01T00:10:03Z","fence":2,"task_id":"a","ttl_ms":600000}
+        LeaseAcquired lease-%3 {"agent_id":"eve","expires_at":"2026-01-01T00:10:06Z","fence":2,"task_id":"a","ttl_ms":600000}
         RunStarted run-%4 {"agent_id":"eve","attempt":1,"lease_id":"%3","task_id":"a"}
         TaskStatusChanged task-a {"attempts":1,"lease_id":"%3","not_before":null,"owner_agent_id":"eve","run_id":"%4","status":"in_progress"}
         "#,

@@ -93,7 +93,7 @@ table! {
     "type": Text = |row| Value::text(row.task.kind.as_deref());
     /// `open`, `in_progress`, `blocked`, `completed` or `cancelled`.
     "status": Text = |row| Value::Text(Cow::Borrowed(row.task.status.as_str()));
-    /// Who works on it, or the only agent who may claim it while it is open.
+    /// Who works on it, or the only agent who may claim it while it is open; a lease that ends unfinished leaves it to nobody.
     "owner_agent_id": Text = |row| Value::text(row.task.owner_agent_id.as_deref());
     /// −5 … 5, more is sooner.
     "priority": Int = |row| Value::Int(row.task.priority.into());

@@ -81,7 +81,7 @@ pub(crate) struct Fields {
     /// Attempts after which a failure blocks it
     #[arg(long)]
     max_attempts: Option<i64>,
-    /// The only agent who may claim it
+    /// The only agent who may claim it; given back, failed or expired it is nobody's again
     #[arg(long, alias = "owner")]
     owner_agent_id: Option<String>,
 }

@@ -316,7 +316,14 @@ fn without_user(url: &str) -> String {
 fn token(layers: &[Layer], [own, file]: [&str; 2], variable: &str) -> Result<Option<String>, Failure> {
     for layer in layers {
         let (text, source) = match (layer.get(own), layer.get(file)) {
-            (Some(Value::Text(token)), _) => (token.clone(), variable.to_owned()),
+            (Some(Value::Text(token)), _) => {
+                let source = match &layer.source {
+                    Source::Flag => format!("--{}", own.replace('_', "-")),
+                    Source::File(path) => format!("{own} in {}", path.display()),
+                    Source::Environment | Source::Default => variable.to_owned(),
+                };
+                (token.clone(), source)
+            }
             (_, Some(Value::Text(path))) => match std::fs::read_to_string(path) {
                 Ok(text) => (text, path.clone()),
                 Err(error) => return Err(Failure::usage(format!("{path}: {error}"))),

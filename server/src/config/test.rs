@@ -121,6 +121,25 @@ fn secrets_are_not_among_what_is_shown() {
 }
 
 #[test]
+fn a_token_that_is_none_is_refused_by_the_name_it_came_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = dir.path().join("short");
+    std::fs::write(&short, "short\n").unwrap();
+    let short = short.to_str().unwrap();
+    let why = |flags: Layer, env: &[(&str, &str)]| resolve(flags, env, "").err().unwrap().to_string();
+    let flag = |name, value| Layer::flags().with(name, text(value));
+    for (told, source) in [
+        (why(flag("sync_token", "short"), &[]), "--sync-token"),
+        (why(Layer::flags(), &[("AGENTPM_SYNC_TOKEN", "short")]), "AGENTPM_SYNC_TOKEN"),
+        (why(Layer::flags(), &[("AGENTPM_TOKEN", "short")]), "AGENTPM_TOKEN"),
+        (why(flag("sync_token_file", short), &[]), short),
+        (why(flag("token_file", short), &[("AGENTPM_TOKEN", "long-enough")]), short),
+    ] {
+        assert!(told.contains(&format!("{source}: a token has at least 8 characters")), "{told}");
+    }
+}
+
+#[test]
 fn beyond_loopback_needs_a_token_and_consent() {
     let listen = |address: &str, token: &str, insecure: bool, tls: bool| {
         let tls = tls.then(|| Value::Text("x.pem".to_owned()));

@@ -116,12 +116,12 @@ impl From<AppendError> for Error {
             )
             .details(json!({"stream": &*stream, "expected": expected_json(expected), "actual": actual.0}))
             .hint("read the stream from the revision you know, then append at the one it has"),
-            AppendError::TimeBeforeHead { time, head } => Self::problem(
-                "/appends",
+            AppendError::TimeBeforeHead { event, time, head } => Self::of_time(
+                event,
                 format!("time {} is before that of the last event, {}", rfc3339(time), rfc3339(head)),
             ),
-            AppendError::TimeAfterNow { time, now } => Self::problem(
-                "/appends",
+            AppendError::TimeAfterNow { event, time, now } => Self::of_time(
+                event,
                 format!("time {} is after the server's clock, {}", rfc3339(time), rfc3339(now)),
             ),
             AppendError::Empty
@@ -141,6 +141,40 @@ impl From<AppendError> for Error {
             AppendError::EventExists { id } => Self::new(Code::Conflict, message)
                 .details(json!({"id": id.to_string()}))
                 .hint("the same append sent again gets its first answer; other events need ids of their own"),
+        }
+    }
+}
+
+impl Error {
+    /// What is wrong with the time of that event of an append, counted over all its streams.
+    fn of_time(event: usize, message: String) -> Self {
+        let mut error = Self::problem("/appends", message);
+        error.0.event = Some(event);
+        error
+    }
+
+    /// The same with its place, in an append of so many events to one stream after another.
+    pub(crate) fn in_append(mut self, events: &[usize]) -> Self {
+        let Some(mut event) = self.0.event.take() else { return self };
+        for (write, of_write) in events.iter().enumerate() {
+            if event < *of_write {
+                return self.moved("/appends", &format!("/appends/{write}/events/{event}/time"));
+            }
+            event -= of_write;
+        }
+        self
+    }
+
+    /// The same with the place of its problem told from elsewhere: what begins with `from` begins with `to`.
+    pub(crate) fn moved(self, from: &str, to: &str) -> Self {
+        let problem = match self.0.details.as_array().map(Vec::as_slice) {
+            Some([problem]) if self.0.code == Code::Validation => problem,
+            _ => return self,
+        };
+        let text = |name: &str| problem[name].as_str().unwrap_or_default();
+        match text("pointer").strip_prefix(from) {
+            Some(rest) => Self::problem(format!("{to}{rest}"), text("message")),
+            None => self,
         }
     }
 }

@@ -35,6 +35,8 @@ struct Parts {
     retryable: bool,
     details: Value,
     retry_after_s: Option<u32>,
+    /// Which event of an append it is about, while its place in the request is not known.
+    event: Option<usize>,
 }
 
 /// The members of `error`, in the order of the documentation.
@@ -60,6 +62,7 @@ impl Error {
             retryable: code.is_retryable(),
             details: Value::Null,
             retry_after_s: code.is_retryable().then_some(RETRY_AFTER_S),
+            event: None,
         }))
     }
 
@@ -139,8 +142,7 @@ impl Error {
     pub(crate) fn of_needed(op: usize, why: &Self) -> Self {
         let message =
             format!("operation {op} failed, so there is nothing that its ref stands for: {}", why.message());
-        let Parts { code, status, retryable, details, retry_after_s, .. } = (*why.0).clone();
-        let details = match details {
+        let details = match why.0.details.clone() {
             Value::Object(mut members) => {
                 members.insert("op".into(), op.into());
                 Value::Object(members)
@@ -149,16 +151,7 @@ impl Error {
             _ => json!({"op": op}),
         };
         let hint = Some(format!("this operation was not tried: mend operation {op}, and send both again"));
-        Self(Box::new(Parts {
-            code,
-            status,
-            message,
-            hint,
-            next: Vec::new(),
-            retryable,
-            details,
-            retry_after_s,
-        }))
+        Self(Box::new(Parts { message, hint, next: Vec::new(), details, ..(*why.0).clone() }))
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -204,6 +197,11 @@ impl Error {
     #[must_use]
     pub(crate) fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether it is about something of that kind.
+    pub(crate) fn is_about(&self, kind: &str) -> bool {
+        self.0.details["kind"] == kind
     }
 
     /// What is wrong.

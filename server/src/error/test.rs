@@ -108,8 +108,8 @@ fn appends_have_their_codes_and_details() {
     assert_eq!(Error::from(AppendError::EventExists { id: EventId(1) }).code(), Code::Conflict);
     for refused in [
         AppendError::Empty,
-        AppendError::TimeBeforeHead { time: Timestamp(0), head: Timestamp(1) },
-        AppendError::TimeAfterNow { time: Timestamp(1), now: Timestamp(0) },
+        AppendError::TimeBeforeHead { event: 0, time: Timestamp(0), head: Timestamp(1) },
+        AppendError::TimeAfterNow { event: 0, time: Timestamp(1), now: Timestamp(0) },
         AppendError::StreamLength { bytes: 0, bytes_max: 1 },
         AppendError::KindLength { bytes: 0, bytes_max: 1 },
         AppendError::TagLength { bytes: 0, bytes_max: 1 },

@@ -3,13 +3,15 @@
 use super::carry::carry_out;
 use super::{Answer, Call};
 use crate::app::Shared;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::schema::Operation;
+use crate::wire::fields::nearest;
 use crate::wire::work::{acquire_lease, renew_lease, transfer_lease};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, patch, post};
 use domain::Command;
+use domain::rows::Table;
 use serde_json::json;
 use store::Text;
 
@@ -62,7 +64,12 @@ async fn transfer(State(app): State<Shared>, Path(id): Path<String>, call: Call)
     let id = Text::from(id);
     let command = call.decode(|fields| transfer_lease(id.clone(), fields))?;
     known(&app, &id)?;
-    carry_out(&app, call, Command::TransferLease(command)).await
+    let agent_id = command.agent_id.clone();
+    let handed = carry_out(&app, call, Command::TransferLease(command)).await;
+    handed.map_err(|error| match error.code() {
+        Code::NotFound if error.is_about("agent") => no_agent(&app, &agent_id),
+        _ => error,
+    })
 }
 
 async fn release(State(app): State<Shared>, Path(id): Path<String>, call: Call) -> Answer {
@@ -70,6 +77,18 @@ async fn release(State(app): State<Shared>, Path(id): Path<String>, call: Call) 
     call.decode(|_| ())?;
     known(&app, &id)?;
     carry_out(&app, call, Command::ReleaseLease { lease_id: id }).await
+}
+
+/// A task is not handed to nobody: a name that was mistyped would hold it until its lease is over.
+fn no_agent(app: &Shared, agent_id: &Text) -> Error {
+    let pinned = app.engine.pin();
+    let known = pinned.iter(Table::Agents).map(|(id, _)| &**id);
+    let hint = match nearest(agent_id, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "who is to go on registers first, or is handed the task in a session of its own: session_id"
+            .to_owned(),
+    };
+    Error::not_found("agent", agent_id).hint(hint).next("agentpm agent list")
 }
 
 /// A lease that never was is not one that is over.

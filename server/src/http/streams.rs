@@ -50,7 +50,8 @@ async fn append(State(app): State<Shared>, Path(stream): Path<String>, call: Cal
     let (write, condition) =
         call.decode(|fields| (stream_write(stream.clone(), fields, &call.by), condition(fields)))?;
     let append = Append { writes: vec![write] };
-    carry::append(&app, call, append, condition).await
+    let appended = carry::append(&app, call, append, condition).await;
+    appended.map_err(|error| error.moved("/appends/0", "").moved("/appends", "/events"))
 }
 
 /// Which events of the stream are asked for.

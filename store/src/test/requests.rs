@@ -160,11 +160,11 @@ fn times_that_are_given() {
     store.append_blocking(context(NOON), append(7)).unwrap();
     assert_eq!(
         refused(&store, at(6)),
-        AppendError::TimeBeforeHead { time: Timestamp(6), head: Timestamp(7) }
+        AppendError::TimeBeforeHead { event: 0, time: Timestamp(6), head: Timestamp(7) }
     );
     assert_eq!(
         refused(&store, at(NOON + 1)),
-        AppendError::TimeAfterNow { time: Timestamp(NOON + 1), now: Timestamp(NOON) }
+        AppendError::TimeAfterNow { event: 0, time: Timestamp(NOON + 1), now: Timestamp(NOON) }
     );
     let command = Ask::Write(Box::new(at(6)));
     let error = store.execute_blocking(context(NOON), command).unwrap_err();

@@ -199,7 +199,7 @@ impl<D: Decider> Core<D> {
         for (n, new) in new.into_iter().enumerate() {
             check_lengths(&new)?;
             let time = new.time.unwrap_or(now);
-            check_time(time, last.time, now)?;
+            check_time(n, time, last.time, now)?;
             last = Head { position: last.position.next(), time };
             let revision = match revisions.get(&new.stream) {
                 Some(revision) => *revision,
@@ -276,12 +276,12 @@ impl<D: Decider> Core<D> {
     }
 }
 
-fn check_time(time: Timestamp, head: Timestamp, now: Timestamp) -> Result<(), AppendError> {
+fn check_time(event: usize, time: Timestamp, head: Timestamp, now: Timestamp) -> Result<(), AppendError> {
     if time < head {
-        return Err(AppendError::TimeBeforeHead { time, head });
+        return Err(AppendError::TimeBeforeHead { event, time, head });
     }
     if time > now {
-        return Err(AppendError::TimeAfterNow { time, now });
+        return Err(AppendError::TimeAfterNow { event, time, now });
     }
     Ok(())
 }

@@ -58,6 +58,8 @@ pub(crate) fn rows() -> Vec<Row> {
         of(json!([task("n"), { "op": "add_context", "data": { "task_id": "none", "type": "note", "content": "c" } }]))
             .is(404, "ERR_NOT_FOUND")
             .detail("op", json!(1)),
+        one("append", json!({ "appends": [{ "stream": "s", "events": [{ "type": "Said", "time": "2999-01-01T00:00:00Z" }] }] }))
+            .invalid(&["/ops/0/data/appends/0/events/0/time"]),
         one("append", json!({ "appends": [{ "stream": "task-t1", "events": [{ "type": "Said" }] }] }))
             .is(403, "ERR_FORBIDDEN")
             .detail("op", json!(0)),

@@ -94,13 +94,29 @@ pub(crate) fn rows() -> Vec<Row> {
             "/append",
             append(json!("s"), json!("any"), json!({ "type": "X", "time": "2001-01-01T00:00:00Z" })),
         )
-        .invalid(&["/appends"]),
+        .invalid(&["/appends/0/events/0/time"]),
         Row::call(
             "POST",
             "/append",
             append(json!("s"), json!("any"), json!({ "type": "X", "time": "2999-01-01T00:00:00Z" })),
         )
-        .invalid(&["/appends"]),
+        .invalid(&["/appends/0/events/0/time"]),
+        Row::call(
+            "POST",
+            "/append",
+            json!({ "appends": [
+                { "stream": "s", "events": [{ "type": "X" }, { "type": "X" }] },
+                { "stream": "t", "events": [] },
+                { "stream": "u", "events": [{ "type": "X" }, { "type": "X", "time": "2999-01-01T00:00:00Z" }] },
+            ] }),
+        )
+        .invalid(&["/appends/2/events/1/time"]),
+        Row::call(
+            "POST",
+            "/streams/s/events",
+            json!({ "events": [{ "type": "X" }, { "type": "X", "time": "2999-01-01T00:00:00Z" }] }),
+        )
+        .invalid(&["/events/1/time"]),
         Row::call(
             "POST",
             "/append",

@@ -237,6 +237,10 @@ pub(crate) fn rows() -> Vec<Row> {
         )
         .is(404, "ERR_NOT_FOUND"),
         Row::call("POST", "/leases/none/transfer", json!({ "agent_id": "a2" })).is(404, "ERR_NOT_FOUND"),
+        Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "zz9" }))
+            .is(404, "ERR_NOT_FOUND")
+            .detail("kind", json!("agent"))
+            .says("who is to go on registers first"),
         Row::call("POST", "/leases/$lease/transfer", json!({})).invalid(&["/agent_id"]),
         Row::call("POST", "/leases/$lease/transfer", json!({ "agent_id": "has blanks" }))
             .invalid(&["/agent_id"]),

@@ -2,7 +2,8 @@
 
 use super::append::{ConditionRequest, append, check_reserved, condition};
 use super::envelope::{push, push_list};
-use super::fields::{Fields, Made, Problems, Refs, short};
+use super::fields::{Fields, Problems, short};
+use super::refs::{Made, Refs};
 use super::shape;
 use super::task;
 use super::work::{

@@ -4,6 +4,7 @@
 use super::json::Name;
 pub(crate) use super::nearest::nearest;
 use super::pointer::Pointer;
+use super::refs::Refs;
 use super::shape::{Presence, Shape};
 use super::time;
 use crate::error::Error;
@@ -14,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use store::{Text, Timestamp};
@@ -30,18 +31,6 @@ const SECONDS_MAX: f64 = 1e12;
 
 /// Longest part of a bad value that a message repeats, in bytes.
 pub(super) const SHORT_BYTES_MAX: usize = 60;
-
-/// What the operations of a batch make, by the names it has for that.
-pub(crate) type Refs = BTreeMap<Text, Made>;
-
-/// What an operation of a batch makes.
-#[derive(Debug, Clone)]
-pub(crate) struct Made {
-    /// Which operation, from 0.
-    pub(crate) op: usize,
-    /// The id; none when the operation could not be read.
-    pub(crate) id: Option<Text>,
-}
 
 /// Everything found wrong so far.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ mod json;
 mod nearest;
 pub(crate) mod outcome;
 pub(crate) mod pointer;
+mod refs;
 pub(crate) mod rows;
 pub(crate) mod shape;
 pub(crate) mod task;

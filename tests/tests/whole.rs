@@ -3,6 +3,7 @@
 use agentpm_tests::{Client, Seed, Server, full, size};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// The longest and the shortest that a call is left alone before the server is killed. The test finds out
@@ -223,10 +224,15 @@ async fn all_of_it_or_none() {
             let id = format!("{round} {}", command.name);
             let life = Duration::from_micros(seed.below(reach / 2..reach) as u64);
             let request = request(&client, &command, &id);
-            let call = tokio::spawn(async move { client.try_send(request).await });
+            let (answered, answer) = mpsc::channel::<()>();
+            let call = tokio::spawn(async move {
+                let answer = client.try_send(request).await;
+                drop(answered);
+                answer
+            });
             // A timer of the runtime counts milliseconds, in which a call comes and goes.
             tokio::task::block_in_place(|| {
-                std::thread::sleep(life);
+                _ = answer.recv_timeout(life);
                 server.kill9();
             });
             let answer = call.await.unwrap();

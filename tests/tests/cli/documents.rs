@@ -1,14 +1,17 @@
-//! Every `agentpm` line of the README and of the command line's page, carried out by a shell as it stands.
+//! Every `agentpm` line of the README and of the pages on the command line and on sync, carried out by a shell as it stands.
 
-use agentpm_tests::Server;
 use agentpm_tests::git::Repo;
 use agentpm_tests::server::{binary, command};
+use agentpm_tests::{Options, Server};
 use std::io::Write as _;
 use std::path::Path;
 
 /// Those that do not end by themselves, or run elsewhere: `serve` and `demo` have suites of their own, and so have
 /// the commands on a directory that no server holds.
 const ELSEWHERE: &[&str] = &["serve", "demo", "verify", "rebuild"];
+
+/// What nodes show each other.
+const SYNC_TOKEN: &str = "token-of-the-nodes";
 
 /// The lines of a document's code that begin with `agentpm`.
 fn lines(document: &str) -> Vec<String> {
@@ -35,8 +38,14 @@ fn every_command_that_is_shown_works() {
     let dir = tempfile::tempdir().unwrap();
     furnish(dir.path());
     let server = Server::start(&dir.path().join("server"));
+    // Who is met at `http://host:7878`.
+    let options = Options {
+        environment: vec![("AGENTPM_SYNC_TOKEN".to_owned(), SYNC_TOKEN.to_owned())],
+        ..Options::default()
+    };
+    let host = Server::start_with(&dir.path().join("host"), options);
     let mut seen = Vec::new();
-    for document in ["docs/api/cli.md", "README.md"] {
+    for document in ["docs/api/cli.md", "README.md", "docs/api/sync.md"] {
         for line in lines(document) {
             let word = line.split_whitespace().nth(1).unwrap().to_owned();
             if ELSEWHERE.contains(&&*word) {
@@ -54,10 +63,11 @@ fn every_command_that_is_shown_works() {
                 };
             }
             let before = line.split_once(" #").map_or(&*line, |(before, _comment)| before).trim_end();
-            let before = before.strip_suffix(end).unwrap_or(before);
+            let before = before.strip_suffix(end).unwrap_or(before).replace("http://host:7878", &host.url());
             let output = shell
                 .args(["-c", &format!("agentpm() {{ \"$AGENTPM\" \"$@\"; }}\n{before}{end}")])
                 .env("AGENTPM", binary())
+                .env("AGENTPM_SYNC_TOKEN", SYNC_TOKEN)
                 .env("AGENTPM_SOCKET", fresh.as_ref().unwrap_or(&server).socket_path())
                 .current_dir(dir.path())
                 .output()
@@ -67,7 +77,7 @@ fn every_command_that_is_shown_works() {
             seen.push(word);
         }
     }
-    for word in ["agent", "task", "query", "watch", "export", "import", "completions"] {
+    for word in ["agent", "task", "query", "watch", "export", "import", "completions", "sync"] {
         assert!(seen.iter().any(|seen| seen == word), "{word} is shown nowhere");
     }
 }

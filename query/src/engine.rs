@@ -365,7 +365,7 @@ impl Engine {
         let mut running = Running::new(&self.0.counted);
         let task = runtime.spawn(async move {
             let _turn = turn;
-            running.ended(watch.over(run.to_end(&plan, explain)).await);
+            running.ended(watch.over(run.finish(&plan, explain)).await);
         });
         Ok(RowStream::new(text, columns, position, batches, task.abort_handle()))
     }

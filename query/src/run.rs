@@ -47,7 +47,7 @@ impl Run {
     }
 
     /// Gives every batch, or the lines of the plan, and how it ended; whether its reader was told that.
-    pub(crate) async fn to_end(mut self, plan: &LogicalPlan, explain: Option<Explained>) -> bool {
+    pub(crate) async fn finish(mut self, plan: &LogicalPlan, explain: Option<Explained>) -> bool {
         let last = match self.rows(plan, explain).await {
             Ok(()) => Item::Done,
             Err(error) => Item::Failed(error),

@@ -154,6 +154,11 @@ impl Expr {
         test(self) || self.children().into_iter().any(|child| child.any(test))
     }
 
+    /// The first expression here or below for which `test` holds.
+    pub(crate) fn find(&self, test: &dyn Fn(&Expr) -> bool) -> Option<&Expr> {
+        if test(self) { Some(self) } else { self.children().into_iter().find_map(|child| child.find(test)) }
+    }
+
     /// Whether evaluating it can fail.
     pub(crate) fn is_fallible(&self) -> bool {
         self.any(&|expr| match &expr.kind {

@@ -45,6 +45,7 @@ files!(
     next_task,
     sets,
     subscribe,
+    subselects,
     tables
 );
 

@@ -8,7 +8,7 @@
 use super::Names;
 use crate::plan::SubSelect;
 use crate::typed::{Expr, Kind};
-use datafusion::common::Column;
+use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{
     Expr as Plan, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, exists, in_subquery, lit,
     not_exists, not_in_subquery,
@@ -68,22 +68,30 @@ fn signed(expr: &Expr, names: Names<'_>, negated: bool) -> Plan {
 }
 
 fn not_in(operand: &Expr, select: &SubSelect, names: Names<'_>) -> Plan {
+    let value = super::lower(operand, names);
+    let [equal, null, any] = questions(operand, select, names);
+    not_exists(equal).and(not_exists(null)).and(value.is_not_null().or(not_exists(any)))
+}
+
+/// What decides `x IN (s)`, each a select that has a row or none: the rows of s that are x, those that are null, all.
+pub(crate) fn questions(operand: &Expr, select: &SubSelect, names: Names<'_>) -> [Arc<LogicalPlan>; 3] {
     let member = || {
         let (relation, field) = select.plan.schema().qualified_field(0);
         Plan::Column(Column::from((relation, field)))
     };
-    let value = super::lower(operand, names);
     let outer = super::lower(operand, &|column, ty| match names(column, ty) {
         Plan::Column(name) => Plan::OuterReferenceColumn(Arc::new(ty.field(&name.name)), name),
         other => other,
     });
-    let such = |predicate: Plan| -> Arc<LogicalPlan> {
-        LogicalPlanBuilder::from(select.plan.as_ref().clone())
-            .filter(predicate)
-            .and_then(LogicalPlanBuilder::build)
-            .map_or_else(|_| Arc::clone(&select.plan), Arc::new)
+    let built = |plan: Result<LogicalPlanBuilder>| {
+        plan.and_then(LogicalPlanBuilder::build).map_or_else(|_| Arc::clone(&select.plan), Arc::new)
     };
-    not_exists(such(member().eq(outer)))
-        .and(not_exists(such(member().is_null())))
-        .and(value.is_not_null().or(not_exists(Arc::clone(&select.plan))))
+    let such = |predicate: Plan| LogicalPlanBuilder::from(select.plan.as_ref().clone()).filter(predicate);
+    // Of rows that are the same for every row outside, one is enough.
+    let one = |plan: Result<LogicalPlanBuilder>| match select.is_correlated {
+        true => plan,
+        false => plan.and_then(|plan| plan.limit(0, Some(1))),
+    };
+    let all = Ok(LogicalPlanBuilder::from(select.plan.as_ref().clone()));
+    [built(such(member().eq(outer))), built(one(such(member().is_null()))), built(one(all))]
 }

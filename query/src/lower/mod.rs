@@ -11,6 +11,7 @@ mod membership;
 pub(crate) use columns::{Builder, Reader, scalar};
 pub(crate) use computed::expression;
 pub(crate) use holds::holds;
+pub(crate) use membership::questions;
 
 use crate::functions::{Comparison, Op};
 use crate::typed::{Column, Expr, Kind};

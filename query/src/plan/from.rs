@@ -1,10 +1,12 @@
 //! FROM: tables, WITH names, sub-selects, joins.
 
+use super::marks::{self, Marks, Side};
 use super::select::{Ordering, Planner, Relation};
 use super::{TableVersion, planning};
 use crate::lower;
 use crate::resolve::{OrderKey, Resolver, Scope, ScopeColumn, Source, nearest};
 use crate::tables::{HISTORY_COLUMNS, TableSchema};
+use crate::typed::Expr;
 use crate::types::Type;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, JoinType, TableReference};
@@ -54,11 +56,21 @@ impl Planner<'_> {
             let mut resolver = Resolver::new(&scope, self.params, errors);
             resolver.now = Some(self.moments.now);
             resolver.aggregates = Err("ON");
-            resolver.subselects = Err("a sub-select stands only in FROM, WHERE and HAVING");
+            resolver.subselects = Ok(self);
             resolver.outer = None;
-            let on = resolver.filter(&join.on);
-            let (Some(on), Some(left), Some(right)) = (on, plan.take(), right) else { continue };
-            let on = lower::lower_on(on, &|column, _| scope.plan_column(column, outer));
+            let on = resolver.condition(&join.on);
+            let (Some(mut on), Some(left), Some(right)) = (on, plan.take(), right) else { continue };
+            let (left, right) = match self.marked(&mut on, left, right, &scope) {
+                Ok(sides) => sides,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
+            let on = lower::lower_on(on, &|column, _| match column.source {
+                Marks::SOURCE => Marks::plan_column(column.column),
+                _ => scope.plan_column(column, outer),
+            });
             let kind = match join.kind {
                 JoinKind::Inner => JoinType::Inner,
                 JoinKind::Left => JoinType::Left,
@@ -71,6 +83,29 @@ impl Planner<'_> {
             }
         }
         (scope, plan)
+    }
+
+    /// The sides of a join with the marks of the selects in its ON, each at the side that it looks at.
+    fn marked(
+        &self,
+        on: &mut Expr,
+        left: LogicalPlan,
+        right: LogicalPlan,
+        scope: &Scope,
+    ) -> Result<(LogicalPlan, LogicalPlan), Error> {
+        let of_both = on.find(&|expr| marks::is_value(expr) && marks::side(expr, scope).is_none());
+        if let Some(expr) = of_both {
+            let message = "a select in ON looks at one side of the join, this one looks at both";
+            return Err(Error::new(Code::NotAllowed, expr.span, message).hint("move it to WHERE"));
+        }
+        let span = on.span;
+        let mut lifted = |plan, side| {
+            let names = |column, _: Type| scope.plan_column(column, None);
+            let such = |expr: &Expr| marks::side(expr, scope) == Some(side);
+            let plan = Marks::of(self).lift(LogicalPlanBuilder::from(plan), on, &names, &such);
+            plan.and_then(LogicalPlanBuilder::build).map_err(|error| planning(&error, span))
+        };
+        Ok((lifted(left, Side::Left)?, lifted(right, Side::Right)?))
     }
 
     /// One source: what it is called, its columns, its plan.

@@ -1,15 +1,18 @@
 //! GROUP BY and aggregates.
 
+use super::SubSelect;
 use super::order::Key;
 use crate::functions::{Op, aggregate};
 use crate::lower::{self, Names};
 use crate::resolve::Scope;
 use crate::typed::{AggregateCall, Column, Expr, Kind};
 use crate::types::Type;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column as PlanColumn, Result};
 use datafusion::logical_expr::{Expr as Plan, LogicalPlanBuilder};
-use grammar::{Code, Error};
+use grammar::{Code, Error, Span};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// The keys and aggregates of a select. Columns of the grouped rows are the keys, then the aggregates.
 pub(super) struct Grouping {
@@ -83,12 +86,68 @@ impl Grouping {
             }
             _ => {
                 let mut is_whole = true;
+                let span = expr.span;
                 let replaced = expr.map_children(&mut |child: Expr| {
                     let replaced = self.replace(child.clone(), scope, errors);
                     is_whole &= replaced.is_some();
                     Ok::<Expr, Infallible>(replaced.unwrap_or(child))
                 });
-                replaced.ok().filter(|_| is_whole)
+                let mut replaced = replaced.ok().filter(|_| is_whole)?;
+                if let Kind::Exists(select) | Kind::InSelect { select, .. } = &mut replaced.kind
+                    && select.is_correlated
+                {
+                    *select = self.regrouped(select.clone(), scope, span, errors)?;
+                }
+                Some(replaced)
+            }
+        }
+    }
+
+    /// What is computed of the rows that are grouped.
+    pub(super) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let args = self.aggregates.iter_mut().flat_map(|(call, _)| &mut call.args);
+        self.keys.iter_mut().chain(args)
+    }
+
+    /// The select of an IN or EXISTS that uses columns of the rows that are grouped, as one over the grouped rows.
+    fn regrouped(
+        &self,
+        select: SubSelect,
+        scope: &Scope,
+        span: Span,
+        errors: &mut Vec<Error>,
+    ) -> Option<SubSelect> {
+        let mut missing = None;
+        let plan = select.plan.as_ref().clone().transform_up(|node| {
+            node.map_expressions(|expr| {
+                expr.transform_up(|expr| {
+                    let Plan::OuterReferenceColumn(field, column) = &expr else {
+                        return Ok(Transformed::no(expr));
+                    };
+                    let place = self.keys.iter().position(|key| match key.kind {
+                        Kind::Column(known) => scope.plan_column(known, None) == Plan::Column(column.clone()),
+                        _ => false,
+                    });
+                    let Some(place) = place else {
+                        missing = Some(column.name.clone());
+                        return Ok(Transformed::no(expr));
+                    };
+                    let named = PlanColumn::new_unqualified(Self::field(place));
+                    Ok(Transformed::yes(Plan::OuterReferenceColumn(field.clone(), named)))
+                })
+            })
+        });
+        match (plan, missing) {
+            (Ok(plan), None) => Some(SubSelect { plan: Arc::new(plan.data), ..select }),
+            (Ok(_), Some(name)) => {
+                let message = format!("`{name}` is neither in GROUP BY nor inside an aggregate");
+                let error = Error::new(Code::NotGrouped, span, message);
+                errors.push(error.hint(format!("add `{name}` to GROUP BY")));
+                None
+            }
+            (Err(error), _) => {
+                errors.push(super::planning(&error, span));
+                None
             }
         }
     }

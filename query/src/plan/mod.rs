@@ -8,6 +8,7 @@ mod explain;
 mod from;
 mod group;
 mod limit;
+mod marks;
 mod moment;
 mod next_task;
 mod order;

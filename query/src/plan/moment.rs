@@ -44,6 +44,17 @@ impl Moments {
         {
             moments.shown = catalog.moment(moment)?;
             moments.now = moments.shown.time.0;
+            // Where nothing follows it, it is the statement's end: what has no moment of its own is of that one.
+            let is_last = source.alias.is_none()
+                && select.filter.is_none()
+                && select.group_by.is_empty()
+                && select.having.is_none()
+                && select.order_by.is_empty()
+                && select.limit.is_none()
+                && select.offset.is_none();
+            if is_last {
+                moments.at = moments.shown;
+            }
         }
         Ok(moments)
     }

@@ -1,6 +1,7 @@
 //! SELECT: its clauses put together.
 
 use super::group::Grouping;
+use super::marks::{self, Marks};
 use super::moment::Moments;
 use super::order::{CarriedKey, Key};
 use super::{Catalog, Direct, OutputColumn, Planned, limit, planning};
@@ -12,10 +13,11 @@ use crate::typed::{Column, Expr};
 use crate::types::Type;
 use datafusion::common::Result as Built;
 use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Sort};
+use datafusion::optimizer::OptimizerContext;
 use grammar::ast::{self, Cte, ExprKind, Select, SelectItem};
 use grammar::{Code, Error, Span};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -58,8 +60,10 @@ pub(super) enum Ordering {
     Outermost,
     /// For a select around it: it carries its order in hidden columns, and is sorted only if LIMIT needs it.
     Carried,
-    /// For IN and EXISTS: only LIMIT asks for order.
+    /// For IN: only LIMIT asks for order.
     Membership,
+    /// For EXISTS: whether there is a row.
+    Existence,
 }
 
 /// A planned select.
@@ -84,8 +88,10 @@ pub(super) struct Planner<'a> {
     pub(super) sources: Rc<Cell<usize>>,
     /// How many selects in IN and EXISTS this one stands in.
     pub(super) depth: usize,
-    /// Names given to sources inside the plan so far.
+    /// Names given to sources and marks inside the plan so far.
     pub(super) relations: Rc<Cell<usize>>,
+    /// What makes marks, once there is one.
+    pub(super) optimizer: Rc<OnceCell<OptimizerContext>>,
 }
 
 impl<'a> Planner<'a> {
@@ -98,6 +104,7 @@ impl<'a> Planner<'a> {
             depth: 0,
             sources: Rc::default(),
             relations: Rc::default(),
+            optimizer: Rc::default(),
         }
     }
 
@@ -229,15 +236,18 @@ impl<'a> Planner<'a> {
             }
             grouping = Some(found);
         }
-        if outer.is_some()
-            && (is_grouped || select.distinct || is_cut)
-            && filter.as_ref().is_some_and(uses_outer)
-        {
+        let is_correlated = outer.is_some() && filter.as_ref().is_some_and(uses_outer);
+        // Which rows there are is all that is asked: equal ones, and those after the first, change nothing.
+        let is_distinct = select.distinct && !is_correlated;
+        let is_whole = ordering == Ordering::Existence && limit != Some(0) && offset == 0;
+        let (limit, is_cut) = if is_correlated && is_whole { (None, false) } else { (limit, is_cut) };
+        let has_values = items.iter().any(|(_, item)| item.any(&marks::is_value));
+        if is_correlated && (is_grouped || is_cut || has_values) {
             let message = "a sub-select that uses columns of the select around it has only FROM and WHERE";
             errors.push(Error::new(Code::NotAllowed, select.span, message));
             return None;
         }
-        if select.distinct {
+        if is_distinct {
             for (_, item) in &mut items {
                 if item.ty == Type::Json {
                     let span = item.span;
@@ -256,7 +266,7 @@ impl<'a> Planner<'a> {
         }
         // What the clauses leave open the default order settles.
         let defaults = match &grouping {
-            _ if select.distinct => items.iter().map(|(_, item)| Key::ascending(item.clone())).collect(),
+            _ if is_distinct => items.iter().map(|(_, item)| Key::ascending(item.clone())).collect(),
             Some(grouping) => grouping.default_order(),
             None => self.default_order(&scope),
         };
@@ -265,7 +275,7 @@ impl<'a> Planner<'a> {
                 keys.push(key);
             }
         }
-        let parts = Parts { filter, grouping, having, items, keys, distinct: select.distinct, limit, offset };
+        let parts = Parts { filter, grouping, having, items, keys, distinct: is_distinct, limit, offset };
         let is_outermost = ordering == Ordering::Outermost && outer.is_none();
         let is_of_rows = parts.grouping.is_none() && parts.having.is_none() && !parts.distinct;
         let direct =
@@ -278,7 +288,7 @@ impl<'a> Planner<'a> {
     /// The plan of a select whose parts are known.
     fn build(
         &self,
-        parts: Parts,
+        mut parts: Parts,
         scope: &Scope,
         outer: Option<&Scope>,
         below: LogicalPlan,
@@ -287,17 +297,30 @@ impl<'a> Planner<'a> {
     ) -> Built<Relation> {
         let names = |column: Column, _: Type| match column.source {
             Grouping::SOURCE => Grouping::plan_column(column.column),
+            Marks::SOURCE => Marks::plan_column(column.column),
             _ => scope.plan_column(column, outer),
         };
         let mut plan = LogicalPlanBuilder::from(below);
-        if let Some(filter) = parts.filter {
+        let mut marks = Marks::of(self);
+        if let Some(mut filter) = parts.filter {
+            plan = marks.lift(plan, &mut filter, &names, &|_| true)?;
             plan = lower::filter(plan, filter, &names)?;
         }
-        if let Some(grouping) = &parts.grouping {
+        if let Some(grouping) = &mut parts.grouping {
+            for expr in grouping.exprs_mut() {
+                plan = marks.lift(plan, expr, &names, &|_| true)?;
+            }
+            // Of the rows that were grouped nothing is left.
+            marks = Marks::of(self);
             plan = grouping.build(plan, &names)?;
         }
-        if let Some(having) = parts.having {
+        if let Some(mut having) = parts.having {
+            plan = marks.lift(plan, &mut having, &names, &|_| true)?;
             plan = lower::filter(plan, having, &names)?;
+        }
+        let items = parts.items.iter_mut().map(|(_, item)| item);
+        for expr in items.chain(parts.keys.iter_mut().map(|key| &mut key.expr)) {
+            plan = marks.lift(plan, expr, &names, &|_| true)?;
         }
         let columns: Vec<OutputColumn> =
             parts.items.iter().map(|(name, item)| OutputColumn { name: name.clone(), ty: item.ty }).collect();
@@ -338,7 +361,7 @@ impl<'a> Planner<'a> {
         plan = sort(plan, &parts.keys, &names)?;
         let (hidden, order) = match ordering {
             Ordering::Carried => super::order::carry(&parts.keys, &names),
-            Ordering::Outermost | Ordering::Membership => (Vec::new(), Vec::new()),
+            Ordering::Outermost | Ordering::Membership | Ordering::Existence => (Vec::new(), Vec::new()),
         };
         let plan = plan.project(outputs.into_iter().chain(hidden))?.build()?;
         Ok(Relation { plan, columns, order, direct: None })

@@ -24,6 +24,8 @@ pub(crate) struct SubSelect {
     pub(crate) ty: Type,
     /// Whether it uses columns of the select around it.
     pub(crate) is_correlated: bool,
+    /// Whether its answer is a value, rather than a part of a filter.
+    pub(crate) is_value: bool,
     /// Where it stands, for names inside plans.
     pub(crate) name: String,
 }
@@ -68,6 +70,7 @@ impl SubSelects for Planner<'_> {
         select: &Select,
         scope: &Scope,
         is_in: bool,
+        is_value: bool,
         errors: &mut Vec<Error>,
     ) -> Option<SubSelect> {
         if self.depth == SELECTS_NESTED_MAX {
@@ -80,7 +83,8 @@ impl SubSelects for Planner<'_> {
             return None;
         }
         let inner = Self { depth: self.depth + 1, ..self.clone() };
-        let relation = inner.select(select, Some(scope), Ordering::Membership, errors)?;
+        let ordering = if is_in { Ordering::Membership } else { Ordering::Existence };
+        let relation = inner.select(select, Some(scope), ordering, errors)?;
         let columns = relation.columns.len();
         if is_in && columns != 1 {
             let message = format!("the select after IN gives one column, this one gives {columns}");
@@ -92,6 +96,7 @@ impl SubSelects for Planner<'_> {
             plan: Arc::new(relation.plan),
             ty: relation.columns.first().map_or(Type::Null, |column| column.ty),
             is_correlated,
+            is_value,
             name: format!("@{}", select.span.start),
         })
     }

@@ -222,17 +222,12 @@ impl Resolver<'_> {
         is_in: bool,
         span: Span,
     ) -> Option<SubSelect> {
-        let what = if is_in { "IN (select)" } else { "EXISTS (select)" };
         let planner: &dyn SubSelects = match self.subselects {
             Ok(planner) => planner,
             Err(reason) => return self.fail(Error::new(Code::NotAllowed, span, reason)),
         };
-        if !in_filter {
-            let message = format!("{what} stands only in WHERE and HAVING, alone or under AND, OR and NOT");
-            return self.fail(Error::new(Code::NotAllowed, span, message));
-        }
         let mut errors = Vec::new();
-        let planned = planner.subselect(select, self.scope, is_in, &mut errors);
+        let planned = planner.subselect(select, self.scope, is_in, !in_filter, &mut errors);
         self.errors.append(&mut errors);
         planned
     }

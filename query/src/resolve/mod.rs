@@ -30,12 +30,13 @@ const COPIED_NODES_MAX: usize = 20_000;
 
 /// Whoever can plan the select of an `IN (select)` or `EXISTS (select)`.
 pub(crate) trait SubSelects {
-    /// Plans it within `scope`; `columns` is 1 for IN, any for EXISTS. Errors go to `errors`.
+    /// Plans it within `scope`; for IN it has one column. Errors go to `errors`.
     fn subselect(
         &self,
         select: &ast::Select,
         scope: &Scope,
         is_in: bool,
+        is_value: bool,
         errors: &mut Vec<Error>,
     ) -> Option<SubSelect>;
 }
@@ -94,6 +95,12 @@ impl<'a> Resolver<'a> {
         let filter = self.expr(expr);
         self.in_filter = false;
         self.truth(filter?)
+    }
+
+    /// The ON of a join: as a filter, but the answers of selects in it are values.
+    pub(crate) fn condition(&mut self, expr: &ast::Expr) -> Option<Expr> {
+        let condition = self.expr(expr);
+        self.truth(condition?)
     }
 
     /// Reports an error.

@@ -35,11 +35,11 @@ impl Catalog for World {
         version: TableVersion,
     ) -> Result<Arc<dyn TableProvider>, Error> {
         let world = self.clone();
-        if storage::is_of_the_store(table.name)
+        if storage::is_of_the_present(table.name)
             && let TableVersion::At(at) = version
         {
             if !at.is_head {
-                let message = format!("`{}` has no past: it tells of what is on disk now", table.name);
+                let message = format!("`{}` has no past: {}", table.name, storage::of_what(table.name));
                 return Err(Error::new(Code::NotAllowed, Span::default(), message));
             }
             return storage::table(&world, table).map_err(|error| {

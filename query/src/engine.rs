@@ -9,9 +9,10 @@ use crate::params::Params;
 use crate::past::Past;
 use crate::plan::{self, Claim, Direct, EventPredicate, OutputColumn, Planned, Subscription};
 use crate::run::{Run, too_late};
-use crate::scan::{StorageNow, World};
+use crate::scan::{StorageNow, SubscriptionsNow, World};
 use crate::spill::Room;
 use crate::stream::RowStream;
+use crate::tables::subscriptions::DurableSubscription;
 use crate::views::{Current, Pinned, Views};
 use crate::watch::{CheckedJoins, PatientJoins, Watch};
 use datafusion::error::DataFusionError;
@@ -25,8 +26,8 @@ use domain::command::CandidateFilter;
 use domain::rows::Row;
 use grammar::Code;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use store::{Commit, ObserverError, Position, ReadError, Store, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::runtime::Runtime;
@@ -63,6 +64,7 @@ struct Inner {
     views: Arc<Views>,
     past: Arc<Past>,
     storage: StorageNow,
+    subscriptions: Arc<OnceLock<Arc<SubscriptionsNow>>>,
     sessions: Sessions,
     room: Room,
     counted: Arc<Counted>,
@@ -251,6 +253,7 @@ impl Engine {
             views,
             past: Arc::new(Past::new(options.past_bytes_max)),
             storage,
+            subscriptions: Arc::default(),
             sessions: Sessions { quick: session(), sorted: sorted(session()) },
             room: Room::new(&options).map_err(StartError::Spill)?,
             counted: Arc::default(),
@@ -264,6 +267,16 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Store<Work> {
         &self.0.store
+    }
+
+    /// Sets who tells how the durable subscriptions stand, when the log ends at the position given; once. Before, there
+    /// are none.
+    pub fn set_subscriptions(
+        &self,
+        tell: impl Fn(Position) -> Vec<DurableSubscription> + Send + Sync + 'static,
+    ) {
+        // The first stays.
+        let _ = self.0.subscriptions.set(Arc::new(tell));
     }
 
     /// Its bounds.
@@ -412,7 +425,9 @@ impl Engine {
         let reader = self.0.store.reader();
         debug_assert!(reader.head().position >= current.head.position, "readers are never behind the views");
         let now = now.max(current.head.time);
-        World { current, reader, now, storage: self.0.storage.clone(), past: self.0.past.clone() }
+        let Inner { storage, subscriptions, past, .. } = &*self.0;
+        let (storage, subscriptions, past) = (storage.clone(), subscriptions.clone(), past.clone());
+        World { current, reader, now, storage, subscriptions, past }
     }
 
     /// A failure of the engine below as the caller's error, where it is the statement's fault.

@@ -4,6 +4,7 @@ use crate::auth::{Policy, Tickets};
 use crate::clock;
 use crate::condition::Looked;
 use crate::context::Provenance;
+use crate::durable::Durable;
 use crate::error::Error;
 use crate::follow::Fan;
 use crate::http::Room;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) subscriptions_per_connection_max: usize,
     /// Events on their way to those who follow the log.
     pub(crate) fan: Arc<Fan>,
+    /// Durable subscriptions.
+    pub(crate) durable: Arc<Durable>,
     /// What every write passes.
     pub(crate) gate: Gate,
     /// How many requests may come.
@@ -64,7 +67,7 @@ pub(crate) struct App {
 
 impl App {
     /// An application on an open engine.
-    pub(crate) fn new(engine: Engine, metrics: Metrics, config: &Config) -> Shared {
+    pub(crate) fn new(engine: Engine, durable: Arc<Durable>, metrics: Metrics, config: &Config) -> Shared {
         let fan = Arc::new(Fan::at(engine.store().head().position));
         Arc::new(Self {
             engine,
@@ -76,6 +79,7 @@ impl App {
             tickets: Tickets::default(),
             room: Room::default(),
             waiting: Waiting::default(),
+            durable,
             gate: Gate::default(),
             limits: Limits::new(config.rate_per_connection, config.rate_per_agent, config.rate_limit_unix),
             slow_request: config.slow_request,

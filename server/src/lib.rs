@@ -14,6 +14,7 @@ mod commands;
 mod condition;
 mod config;
 mod context;
+mod durable;
 mod error;
 mod failure;
 mod follow;

@@ -3,6 +3,7 @@
 use crate::app::{App, Shared};
 use crate::auth::Policy;
 use crate::config::Rate;
+use crate::durable::{self, Durable};
 use crate::failure::{Failure, exit};
 use crate::follow::deal;
 use crate::http::front::Front;
@@ -18,7 +19,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{OpenError, Store};
+use store::{Cursors, OpenError, Store};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -106,8 +107,8 @@ impl Server {
         let writer = metrics.writer.clone();
         let query = query::Options { spill_dir: Some(data.join(SPILL)), ..config.query.clone() };
         let opened = tokio::task::spawn_blocking(move || open(&data, options, query, writer));
-        let engine = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
-        let app = App::new(engine, metrics, &config);
+        let (engine, durable) = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
+        let app = App::new(engine, durable, metrics, &config);
         let unix = UnixSocket::bind(&config.socket)?;
         let tcp = match config.listen {
             None => None,
@@ -126,6 +127,7 @@ impl Server {
         app.open.spawn(expire(app.clone()));
         app.open.spawn(dispatch(app.clone()));
         app.open.spawn(deal(app.clone()));
+        app.open.spawn(durable::dispatch::dispatch(app.clone()));
         app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
         Ok(Self { app, socket: config.socket, listen })
     }
@@ -160,8 +162,12 @@ impl Server {
             tracing::error!(%why, "the writer has stopped");
             return Err(Failure::internal(format!("the writer has stopped: {why}")));
         }
-        let store = self.app.store().clone();
-        tokio::task::spawn_blocking(move || store.close())
+        let (store, durable) = (self.app.store().clone(), self.app.durable.clone());
+        let close = move || {
+            durable.close();
+            store.close()
+        };
+        tokio::task::spawn_blocking(close)
             .await
             .map_err(|error| Failure::internal(error.to_string()))?
             .map_err(|error| Failure::internal(error.to_string()))
@@ -207,10 +213,15 @@ fn open(
     options: store::Options,
     query: query::Options,
     counted: Arc<WriterMetrics>,
-) -> Result<Engine, Failure> {
+) -> Result<(Engine, Arc<Durable>), Failure> {
     let internal = |error: &dyn std::error::Error| Failure::internal(error.to_string());
     let store = open_store(data, options)?;
     let meter = counted.clone();
     store.set_meter(Arc::new(move |measure| meter.measure(measure))).map_err(|error| internal(&error))?;
-    Engine::observed(store, query, move |commit| counted.commit(commit)).map_err(|error| internal(&error))
+    let engine = Engine::observed(store, query, move |commit| counted.commit(commit))
+        .map_err(|error| internal(&error))?;
+    let (cursors, kept) = Cursors::open(data)
+        .map_err(|error| Failure::internal(format!("what durable subscriptions have done with: {error}")))?;
+    let durable = Durable::new(&engine, cursors, kept);
+    Ok((engine, durable))
 }

@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use futures::{FutureExt, stream};
-use query::{Params, Prepared, QueryError, Subscription};
+use query::{Engine, Params, Prepared, QueryError, Subscription};
 use serde_json::json;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -46,8 +46,8 @@ pub(crate) fn operations() -> Vec<Operation> {
 ///
 /// # Errors
 /// `ERR_PQL`: what is wrong with it, or that it is no subscription.
-pub(crate) fn prepare(app: &Shared, pql: &str, params: Params) -> Result<Subscription, Error> {
-    match app.engine.prepare(pql, params, clock::now())? {
+pub(crate) fn prepare(engine: &Engine, pql: &str, params: Params) -> Result<Subscription, Error> {
+    match engine.prepare(pql, params, clock::now())? {
         Prepared::Subscribe(subscription) => Ok(subscription),
         Prepared::Query(_) | Prepared::Claim(_) => {
             let span = grammar::Span::new(0, pql.split_whitespace().next().map_or(0, str::len));
@@ -83,7 +83,7 @@ async fn subscribe(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> A
             Some(position.ok_or_else(|| Error::problem("", "header Last-Event-ID: expected a position"))?)
         }
     };
-    let follow = Follow::new(app.clone(), prepare(&app, &pql, params)?, resume)?;
+    let follow = Follow::new(app.clone(), prepare(&app.engine, &pql, params)?, resume)?;
     let position = follow.position();
     let state = Some(Feed { follow, asked: Instant::now() });
     let body = Body::from_stream(stream::unfold(state, |state| async move {

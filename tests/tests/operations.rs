@@ -620,7 +620,7 @@ async fn the_tables_about_the_store_tell_what_is_on_disk() {
         .query("SELECT m.applied_at <= e.time AND m.applied_at > e.time - 1h AS held FROM schema_migrations m JOIN events e ON e.position = 1 WHERE m.name = 'log'")
         .await;
     assert_eq!(made.column("held"), [json!(true)]);
-    for table in ["snapshots", "schema_migrations"] {
+    for table in ["snapshots", "schema_migrations", "subscriptions"] {
         let past =
             client.post("/query", json!({ "pql": format!("SELECT * FROM {table} AS OF POSITION 1") })).await;
         assert_eq!(past.code(), "ERR_PQL");

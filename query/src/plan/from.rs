@@ -222,7 +222,7 @@ impl Planner<'_> {
             "events" => &["position"],
             "next_task" => &[],
             "snapshots" => &["position"],
-            "schema_migrations" => &["name"],
+            "schema_migrations" | "subscriptions" => &["name"],
             _ if is_history => &["id", "from_position"],
             _ => &["id"],
         };

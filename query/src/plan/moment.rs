@@ -1,6 +1,7 @@
 //! AS OF: one moment for the whole statement, or one of its own for a table.
 
 use super::{AsOf, Catalog, TableVersion};
+use crate::scan::storage;
 use crate::tables::TableSchema;
 use grammar::ast::{FromClause, Moment, Select, SourceKind, Version};
 use grammar::{Code, Error, Span};
@@ -82,7 +83,7 @@ impl Moments {
                 Err(match schema.name {
                     "events" => error.hint("events never change: every one is there"),
                     "next_task" => error.hint("ask for the offer of a moment: next_task AS OF …"),
-                    "snapshots" | "schema_migrations" => error.hint("it tells of what is on disk now"),
+                    name if storage::is_of_the_present(name) => error.hint(storage::of_what(name)),
                     _ => error,
                 })
             }

@@ -20,12 +20,16 @@ pub(crate) use next_task::NextTaskTable;
 pub(crate) use rows::RowsTable;
 
 use crate::past::Past;
+use crate::tables::subscriptions::DurableSubscription;
 use crate::views::Current;
 use datafusion::error::DataFusionError;
 use domain::rows::Row;
 use std::fmt;
-use std::sync::Arc;
-use store::{ReadError, Reader, Storage, Timestamp};
+use std::sync::{Arc, OnceLock};
+use store::{Position, ReadError, Reader, Storage, Timestamp};
+
+/// Tells how the durable subscriptions stand, when the log ends at that position.
+pub(crate) type SubscriptionsNow = dyn Fn(Position) -> Vec<DurableSubscription> + Send + Sync;
 
 /// Tells what is on disk.
 pub(crate) type StorageNow = Arc<dyn Fn() -> Storage + Send + Sync>;
@@ -41,6 +45,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     /// Tells what is on disk; of the moment it is asked.
     pub(crate) storage: StorageNow,
+    /// Tells how the durable subscriptions stand; set once there is somebody to tell.
+    pub(crate) subscriptions: Arc<OnceLock<Arc<SubscriptionsNow>>>,
     /// Every table through time, as far as somebody asked.
     pub(crate) past: Arc<Past>,
 }

@@ -1,4 +1,4 @@
-//! The tables about the store itself: a few rows, looked up when a statement is prepared.
+//! The tables about the system itself: a few rows, looked up when a statement is prepared.
 
 use super::World;
 use crate::tables::schema_migrations::SchemaMigration;
@@ -10,18 +10,30 @@ use datafusion::error::Result;
 use std::sync::Arc;
 use store::{Direction, Position, ReadError, Storage};
 
-/// A table of the store.
+/// A table of the system.
 pub(crate) fn table(world: &World, schema: &'static TableSchema) -> Result<Arc<dyn TableProvider>> {
     let storage = (world.storage)();
     match schema.name {
         "snapshots" => provider(schema, &snapshot(world, &storage).map_err(super::read_error)?),
+        "subscriptions" => {
+            let tell = world.subscriptions.get();
+            provider(schema, &tell.map(|tell| tell(world.current.head.position)).unwrap_or_default())
+        }
         _ => provider(schema, &formats(&storage)),
     }
 }
 
-/// Whether a table tells of the store as it is, and of no other moment.
-pub(crate) fn is_of_the_store(name: &str) -> bool {
-    matches!(name, "snapshots" | "schema_migrations")
+/// Whether a table tells of the system as it is, and of no other moment.
+pub(crate) fn is_of_the_present(name: &str) -> bool {
+    matches!(name, "snapshots" | "schema_migrations" | "subscriptions")
+}
+
+/// What such a table tells of.
+pub(crate) fn of_what(name: &str) -> &'static str {
+    match name {
+        "subscriptions" => "what consumers have done with is no event, so it tells of now only",
+        _ => "it tells of what is on disk now",
+    }
 }
 
 fn snapshot(world: &World, storage: &Storage) -> Result<Vec<Snapshot>, ReadError> {

@@ -16,6 +16,7 @@ pub mod runs;
 pub mod schema_migrations;
 pub mod sessions;
 pub mod snapshots;
+pub mod subscriptions;
 pub mod tasks;
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ pub const HISTORY_COLUMNS: &[Column] = &[
 ];
 
 /// Every table, in the order of SHOW TABLES.
-pub static ALL: [&TableSchema; 13] = [
+pub static ALL: [&TableSchema; 14] = [
     &agents::SCHEMA,
     &conflicts::SCHEMA,
     &contexts::SCHEMA,
@@ -101,11 +102,12 @@ pub static ALL: [&TableSchema; 13] = [
     &schema_migrations::SCHEMA,
     &sessions::SCHEMA,
     &snapshots::SCHEMA,
+    &subscriptions::SCHEMA,
     &tasks::SCHEMA,
 ];
 
 /// The names of [`ALL`], in the same order.
-pub static NAMES: [&str; 13] = [
+pub static NAMES: [&str; 14] = [
     "agents",
     "conflicts",
     "contexts",
@@ -118,6 +120,7 @@ pub static NAMES: [&str; 13] = [
     "schema_migrations",
     "sessions",
     "snapshots",
+    "subscriptions",
     "tasks",
 ];
 

@@ -92,8 +92,8 @@ fn reference() -> String {
          two equal. Columns stand in the order of `SELECT *`. Types are those of [PQL](pql/grammar.md): a `set`\n\
          is text without order or repetition, `json` any JSON value, a `time` has microseconds and is UTC.\n\n\
          Every table but `events` and `next_task` has `HISTORY`, which gives each version of each row and adds\n\
-         the columns at the end of this page. Every table has `AS OF`. `snapshots` and `schema_migrations` have\n\
-         neither: they tell of what is on disk now.\n\n\
+         the columns at the end of this page. Every table has `AS OF`. `snapshots`, `schema_migrations` and\n\
+         `subscriptions` have neither: they tell of the system as it is now.\n\n\
          Columns that are computed are part of no version: in `HISTORY` they are as of a version's beginning, and\n\
          a change of nothing else makes no version.\n",
     );

@@ -98,6 +98,7 @@ fn not_found(kind: &str) -> Advice {
                 next: vec!["agentpm run list".to_owned()],
             };
         }
+        "durable subscription" => query("subscriptions"),
         "subscription" => {
             return hint("subscribe first: it is known by the `sub` it was made with, on its own connection");
         }

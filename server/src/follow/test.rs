@@ -11,7 +11,8 @@ use store::{Append, Context, ExpectedRevision, NewEvent, Store, StreamWrite, Tim
 fn app(dir: &tempfile::TempDir) -> Shared {
     let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
     let engine = Engine::new(store, query::Options::default()).unwrap();
-    let app = App::new(engine, Metrics::default(), &Config::at(dir.path()));
+    let durable = crate::durable::Durable::at(&engine, dir.path());
+    let app = App::new(engine, durable, Metrics::default(), &Config::at(dir.path()));
     tokio::spawn(deal(app.clone()));
     app
 }

@@ -227,11 +227,13 @@ const KEEP_NO_ANSWER: [(&str, &str); 3] = [
 /// Refuses `Idempotency-Key` where no answer is kept: a key that is taken and not kept would let a retry happen
 /// twice.
 fn refuse_key(request: &Request<Body>) -> Result<(), Error> {
-    let keeps_none = KEEP_NO_ANSWER.iter().find(|(path, _)| *path == request.uri().path());
+    let path = request.uri().path();
+    let fixed = KEEP_NO_ANSWER.iter().find(|(known, _)| *known == path).map(|(_, instead)| *instead);
+    let keeps_none = fixed.or_else(|| super::subscriptions::instead_of_a_key(path));
     match keeps_none.filter(|_| request.headers().contains_key(IDEMPOTENCY_KEY)) {
         None => Ok(()),
-        Some((_, instead)) => {
-            Err(Error::problem("", "header Idempotency-Key: this call keeps no answer").hint(*instead))
+        Some(instead) => {
+            Err(Error::problem("", "header Idempotency-Key: this call keeps no answer").hint(instead))
         }
     }
 }

@@ -24,6 +24,7 @@ mod room;
 mod runs;
 mod sessions;
 mod streams;
+mod subscriptions;
 mod sync;
 mod tasks;
 mod tickets;
@@ -67,6 +68,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         import::operations(),
         batch::operations(),
         sync::operations(),
+        subscriptions::operations(),
     ]
     .concat()
 }
@@ -82,6 +84,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .merge(events::routes())
         .merge(streams::routes())
         .merge(sync::routes())
+        .merge(subscriptions::routes())
         .merge(query::routes())
         .merge(agents::routes())
         .merge(tasks::routes())

@@ -3,6 +3,7 @@
 //!
 //! Labels are few and their values bounded: a route is its template, a method one of a list, a status its class.
 
+mod durable;
 mod process;
 mod seen;
 
@@ -11,6 +12,7 @@ pub(crate) use seen::Following;
 use crate::app::App;
 use domain::event::kind;
 use domain::rows::{Row, Table, TaskStatus};
+use durable::DurableMetrics;
 use parking_lot::Mutex;
 use prometheus::{
     Counter, Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -55,6 +57,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGaugeVec,
     pub(crate) sockets: IntGauge,
     pub(crate) followers: Followers,
+    pub(crate) durable: DurableMetrics,
     looked_up: LookedUp,
     scraping: Mutex<()>,
 }
@@ -183,6 +186,7 @@ impl Default for Metrics {
             connections: make.gauges("agentpm_connections", "Open connections; one that became a WebSocket is counted there.", &["transport"]),
             sockets: make.gauge("agentpm_websocket_connections", "Open WebSockets."),
             followers: Followers::default(),
+            durable: DurableMetrics::new(&make),
             looked_up: LookedUp::new(&make),
             scraping: Mutex::default(),
             registry,
@@ -419,6 +423,7 @@ impl Metrics {
         // One at a time: what is set would be another's.
         let _turn = self.scraping.lock();
         self.looked_up.look(app, &self.followers);
+        self.durable.look(app);
         let mut out = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut out) {
             // Only a family without figures is an error, and none is gathered.

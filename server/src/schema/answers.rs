@@ -55,6 +55,23 @@ pub(super) fn types() -> Vec<Type> {
             "The steps that were added.",
             object([("progress_items", list(refer("ProgressItem")))]),
         ),
+        answer(
+            "SubscriptionWhole",
+            "A durable subscription, and the first events that are parked.",
+            subscription_whole(),
+        ),
+        answer("Fetched", "Events, which are the caller's to deal with until `ack_before`.", fetched()),
+        answer(
+            "Acked",
+            "How many events are done with now, and how many were before.",
+            object([("acked", count()), ("already", count())]),
+        ),
+        answer(
+            "Nacked",
+            "What became of the events.",
+            object(["retried", "parked", "skipped", "already", "not_yours"].map(|name| (name, count()))),
+        ),
+        answer("Replayed", "How many events are delivered again.", object([("replayed", count())])),
         answer("Count", "How many events were written.", object([("count", count())])),
         answer("ImportReport", "What came of an import.", import_report()),
     ];
@@ -157,6 +174,24 @@ fn batch_results() -> Value {
         ("error", refer("ErrorBody")),
     ]);
     object([("results", list(json!({ "anyOf": [done, failed] })))])
+}
+
+fn subscription_whole() -> Value {
+    let parked = object([
+        ("position", count()),
+        ("id", text()),
+        ("stream", text()),
+        ("attempts", count()),
+        ("reason", text()),
+        ("parked_at", time()),
+    ]);
+    with(row("Subscription"), [("parked_events", list(parked))])
+}
+
+fn fetched() -> Value {
+    let attempt = described("How often it was delivered, with this.", count());
+    let event = with(row("Event"), [("attempt", attempt)]);
+    object([("events", list(event)), ("ack_before", nullable(time()))])
 }
 
 fn pushed() -> Value {

@@ -82,6 +82,16 @@ impl Operation {
         Self::new("post", path, id, summary).takes(read)
     }
 
+    /// The same by `PUT`.
+    pub(crate) fn put<T>(
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        read: impl FnOnce(&mut Fields<'_, '_>) -> T,
+    ) -> Self {
+        Self::new("put", path, id, summary).takes(read)
+    }
+
     /// The same by `PATCH`.
     pub(crate) fn patch<T>(
         path: &'static str,

@@ -32,7 +32,12 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
         let engine = Engine::new(store, query::Options::default()).unwrap();
-        let app = App::new(engine, Metrics::default(), &Config::at(dir.path()));
+        let app = App::new(
+            engine.clone(),
+            crate::durable::Durable::at(&engine, dir.path()),
+            Metrics::default(),
+            &Config::at(dir.path()),
+        );
         tokio::spawn(dispatch(app.clone()));
         Self { front: Front::new(app.clone()), app, _dir: dir }
     }

@@ -4,6 +4,7 @@
 pub(crate) mod append;
 pub(crate) mod args;
 pub(crate) mod batch;
+pub(crate) mod durable;
 pub(crate) mod envelope;
 pub(crate) mod fields;
 mod json;

@@ -149,7 +149,7 @@ fn every_route_has_a_row_and_a_place_in_the_documentation() {
     all_have_rows("routes of the pages", &routes_of_the_pages(), &built);
     // A row of its own, besides what is asked of all alike.
     let own = [crate::work::rows(), crate::batch::rows(), crate::log::rows(), crate::query::rows()].concat();
-    let own = [own, crate::frames::rows(), crate::later::rows()].concat();
+    let own = [own, crate::durable::rows(), crate::frames::rows(), crate::later::rows()].concat();
     let own: Vec<Route> = own.iter().filter_map(route).collect();
     all_have_rows("routes of the contract", &shapes(&Route::contract()), &shapes(&own));
 }

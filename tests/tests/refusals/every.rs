@@ -69,7 +69,7 @@ impl Route {
             Some("progress_items") => "$item",
             _ => "filler",
         };
-        self.template.replace("{id}", id).replace("{stream}", id)
+        self.template.replace("{id}", id).replace("{stream}", id).replace("{name}", id)
     }
 
     /// Whether its body is a JSON object.
@@ -156,7 +156,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 let row = route.ask(Value::Null).header("idempotency-key", key);
                 rows.push(row.is(400, "ERR_VALIDATION").says("Idempotency-Key"));
             }
-            if ["/events/push", "/import", "/tickets"].contains(&route.template) {
+            let keeps_none = ["/events/push", "/import", "/tickets"].contains(&route.template);
+            if keeps_none || route.template.starts_with("/subscriptions/") {
                 let row = route.ask(Value::Null).header("idempotency-key", "k").is(400, "ERR_VALIDATION");
                 rows.push(row.says("keeps no answer"));
             }

@@ -7,13 +7,6 @@ use serde_json::{Value, json};
 /// Calls that are not built: the call, a path of it, and what brings it.
 const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/sql", "plain SQL"),
-    ("PUT", "/subscriptions/s", "durable subscriptions"),
-    ("GET", "/subscriptions/s", "durable subscriptions"),
-    ("DELETE", "/subscriptions/s", "durable subscriptions"),
-    ("POST", "/subscriptions/s/fetch", "durable subscriptions"),
-    ("POST", "/subscriptions/s/ack", "durable subscriptions"),
-    ("POST", "/subscriptions/s/nack", "durable subscriptions"),
-    ("POST", "/subscriptions/s/replay_parked", "durable subscriptions"),
     ("POST", "/backup", "backups"),
 ];
 

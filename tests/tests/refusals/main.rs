@@ -7,6 +7,7 @@
 
 mod batch;
 mod complete;
+mod durable;
 mod every;
 mod frames;
 mod hostile;
@@ -23,8 +24,17 @@ use stage::{Seen, Stage};
 
 /// The whole table.
 fn table() -> Vec<Row> {
-    [work::rows(), batch::rows(), log::rows(), query::rows(), frames::rows(), every::rows(), later::rows()]
-        .concat()
+    [
+        work::rows(),
+        batch::rows(),
+        log::rows(),
+        durable::rows(),
+        query::rows(),
+        frames::rows(),
+        every::rows(),
+        later::rows(),
+    ]
+    .concat()
 }
 
 /// What is wrong with an answer, if anything.

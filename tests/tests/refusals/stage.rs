@@ -35,6 +35,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Tasks: `t0`, parent of `t1` (open); `held` (in progress, `$lease`, `$run`); `done` (completed), `gone` (completed
     /// and archived), `stuck` (blocked by `t1`). An agent `a1`, a progress item `$item`, a relationship `$relationship`, a session `$session` of `a1` and one that is `over`.
+    /// A durable subscription `filler`.
     pub(crate) async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (server, tcp) = agentpm_tests::fixture::small(&dir).await;
@@ -60,6 +61,8 @@ impl Stage {
         let events: Vec<Value> =
             (0..EVENTS).map(|n| json!({ "type": "Filler", "data": { "n": n } })).collect();
         tcp.post("/append", json!({ "appends": [{ "stream": "filler", "events": events }] })).await.data();
+        let subscription = json!({ "pql": "SUBSCRIBE events" });
+        tcp.call("PUT", "/subscriptions/filler", &subscription).await.data();
         let one = async |pql: &str| tcp.query(pql).await.texts("id").remove(0);
         let names = vec![
             ("$lease", held["id"].as_str().unwrap().to_owned()),

@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) subscriptions_max: usize,
     /// Subscriptions of one WebSocket.
     pub(crate) subscriptions_per_connection_max: usize,
+    /// Whether webhooks may lead anywhere.
+    pub(crate) webhook_allow_private: bool,
     /// From when on a request is slow.
     pub(crate) slow_request: Duration,
     /// Events that the views on disk may be behind the log.
@@ -106,7 +108,8 @@ impl Server {
         let metrics = Metrics::default();
         let writer = metrics.writer.clone();
         let query = query::Options { spill_dir: Some(data.join(SPILL)), ..config.query.clone() };
-        let opened = tokio::task::spawn_blocking(move || open(&data, options, query, writer));
+        let anywhere = config.webhook_allow_private;
+        let opened = tokio::task::spawn_blocking(move || open(&data, options, query, writer, anywhere));
         let (engine, durable) = opened.await.map_err(|error| Failure::internal(error.to_string()))??;
         let app = App::new(engine, durable, metrics, &config);
         let unix = UnixSocket::bind(&config.socket)?;
@@ -128,6 +131,7 @@ impl Server {
         app.open.spawn(dispatch(app.clone()));
         app.open.spawn(deal(app.clone()));
         app.open.spawn(durable::dispatch::dispatch(app.clone()));
+        app.durable.start_posting(&app);
         app.open.spawn(write_snapshots(app.clone(), config.snapshot_every));
         Ok(Self { app, socket: config.socket, listen })
     }
@@ -213,6 +217,7 @@ fn open(
     options: store::Options,
     query: query::Options,
     counted: Arc<WriterMetrics>,
+    anywhere: bool,
 ) -> Result<(Engine, Arc<Durable>), Failure> {
     let internal = |error: &dyn std::error::Error| Failure::internal(error.to_string());
     let store = open_store(data, options)?;
@@ -222,6 +227,6 @@ fn open(
         .map_err(|error| internal(&error))?;
     let (cursors, kept) = Cursors::open(data)
         .map_err(|error| Failure::internal(format!("what durable subscriptions have done with: {error}")))?;
-    let durable = Durable::new(&engine, cursors, kept);
+    let durable = Durable::new(&engine, cursors, kept, anywhere);
     Ok((engine, durable))
 }

@@ -494,6 +494,8 @@ async fn the_page_about_figures_has_all_of_them() {
     let client = server.client();
     client.post("/tasks", json!({ "id": "a", "title": "a" })).await.data();
     client.query("SELECT id FROM tasks").await;
+    let subscription = json!({ "pql": "SUBSCRIBE events" });
+    client.call("PUT", "/subscriptions/s", &subscription).await.data();
     let page = figures(&client).await;
     let mut is: Vec<String> =
         page.0.iter().map(|(name, family)| format!("| `{name}` | {} |", family.kind)).collect();

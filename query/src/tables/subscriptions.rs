@@ -32,6 +32,10 @@ pub struct DurableSubscription {
     pub in_flight: usize,
     /// Events put aside.
     pub parked: usize,
+    /// Where its events are posted.
+    pub webhook: Option<Text>,
+    /// Whether nothing is posted there any more.
+    pub is_off: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -67,6 +71,10 @@ table! {
     "in_flight": Int = |row| int(row.in_flight as u64);
     /// Events that were put aside.
     "parked": Int = |row| int(row.parked as u64);
+    /// The URL its events are posted to; null when consumers fetch them.
+    "webhook": Text = |row| Value::text(row.webhook.as_deref());
+    /// `active`; `off` when the webhook answered that it wants no more (410).
+    "status": Text = |row| Value::Text(Cow::Borrowed(if row.is_off { "off" } else { "active" }));
     /// When it was made.
     "created_at": Time = |row| Value::Time(row.created_at.0);
 }

@@ -64,6 +64,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Failure> {
         rate_per_connection: settings.rate_per_connection,
         rate_per_agent: settings.rate_per_agent,
         rate_limit_unix: settings.rate_limit_unix,
+        webhook_allow_private: settings.webhook_allow_private,
         slow_request: settings.slow_request,
         snapshot_every_events: settings.snapshot_every_events,
         query: settings.query.clone(),

@@ -80,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) rate_per_agent: Rate,
     /// Whether those limits hold on the Unix socket too.
     pub(crate) rate_limit_unix: bool,
+    /// Whether webhooks may lead anywhere.
+    pub(crate) webhook_allow_private: bool,
     /// From when on a request is slow.
     pub(crate) slow_request: Duration,
     /// How long a session may be silent before it is lost, in milliseconds.
@@ -244,6 +246,7 @@ impl Settings {
             rate_per_connection: all.rate("rate_limit_per_connection"),
             rate_per_agent: all.rate("rate_limit_per_agent"),
             rate_limit_unix: all.switch("rate_limit_unix"),
+            webhook_allow_private: all.switch("webhook_allow_private"),
             slow_request: Duration::from_millis(all.number("slow_request_ms")),
             session_timeout_ms: 1_000 * i64::try_from(all.number("session_timeout_s")).unwrap_or_default(),
             subscriptions_max: size(all.number("subscriptions_max")),

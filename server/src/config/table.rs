@@ -128,6 +128,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
         Default::Number(10_000), "N", "Subscriptions that may be open at once, over WebSockets and as Server-Sent Events"),
     setting(Server, "subscriptions_per_connection_max", "AGENTPM_SUBSCRIPTIONS_PER_CONNECTION_MAX",
         Kind::Number { min: 1, max: 1_000_000 }, Default::Number(1_024), "N", "Subscriptions of one WebSocket"),
+    setting(Server, "webhook_allow_private", "AGENTPM_WEBHOOK_ALLOW_PRIVATE", Kind::Switch, Default::No, "",
+        "Let webhooks lead to this machine and into its network, and not only into the public internet"),
     setting(Server, "slow_request_ms", "AGENTPM_SLOW_REQUEST_MS", Kind::Number { min: 1, max: 3_600_000 },
         Default::Number(1_000), "MS", "Log requests that took so long at info"),
     setting(Server, "snapshot_every_events", "AGENTPM_SNAPSHOT_EVERY_EVENTS",

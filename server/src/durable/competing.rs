@@ -8,8 +8,11 @@
 
 #[cfg(test)]
 mod model;
+mod terms;
 #[cfg(test)]
 mod test;
+
+pub(crate) use terms::{Delivery, Found, Refusal, Settled, Standing, Terms};
 
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,73 +31,6 @@ const LOOKAHEAD_EVENTS: usize = 64;
 
 /// The floor is noted at least whenever it has moved so far over what does not match: what a start looks at again.
 const FLOOR_NOTED_EVERY: u64 = 10_000;
-
-/// By which terms events are given out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Terms {
-    /// Events in all hands together.
-    pub(crate) max_in_flight: usize,
-    /// How long a hand may keep one.
-    pub(crate) ack_timeout_ms: i64,
-    /// Deliveries of one event before it is parked.
-    pub(crate) max_attempts: u32,
-    /// Whether the events of a stream come one after another.
-    pub(crate) by_stream: bool,
-}
-
-/// An event that matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) position: Position,
-    pub(crate) id: EventId,
-    pub(crate) stream: Text,
-    /// Why it cannot be told whether it matches: it is parked with that.
-    pub(crate) fault: Option<Text>,
-}
-
-/// An event in somebody's hands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Delivery {
-    pub(crate) position: Position,
-    /// How often it was delivered, with this.
-    pub(crate) attempt: u32,
-}
-
-/// What a consumer says of an event that it could not deal with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Again, not before that time.
-    Retry(Option<Timestamp>),
-    /// Put it aside.
-    Park,
-    /// Never again.
-    Skip,
-}
-
-/// What was said about one event came to this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// It is done with.
-    Done,
-    /// It comes again.
-    Again,
-    /// It is put aside.
-    Parked,
-    /// It was done with, or parked, before.
-    Already,
-    /// It is in the hands of another.
-    NotYours,
-    /// It is none of this subscription's.
-    Unknown,
-}
-
-/// How it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Standing {
-    pub(crate) floor: Position,
-    pub(crate) in_flight: usize,
-    pub(crate) parked: usize,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
@@ -374,15 +310,16 @@ impl Competing {
         self.each(at, now, |all, position, notes| all.settle(position, notes))
     }
 
-    /// These could not be dealt with.
+    /// These could not be dealt with, for a reason that is told when they are parked with it.
     pub(crate) fn nack(
         &mut self,
         at: &[Position],
         refusal: Refusal,
         by: Option<&Text>,
+        why: &str,
         now: Timestamp,
     ) -> (Vec<Settled>, Vec<Note>) {
-        self.each(at, now, |all, position, notes| all.refuse(position, refusal, by, now, notes))
+        self.each(at, now, |all, position, notes| all.refuse(position, refusal, by, why, now, notes))
     }
 
     /// Everything that is parked is delivered again, as if for the first time.
@@ -480,6 +417,7 @@ impl Competing {
         position: Position,
         refusal: Refusal,
         by: Option<&Text>,
+        why: &str,
         now: Timestamp,
         notes: &mut Vec<Note>,
     ) -> Settled {
@@ -509,7 +447,7 @@ impl Competing {
                 Settled::Parked
             }
             (Refusal::Retry(not_before), State::InHand { .. }) => {
-                self.failed(position, not_before, "it was refused", now, notes)
+                self.failed(position, not_before, why, now, notes)
             }
             // Its time ran out before: that was counted.
             (Refusal::Retry(not_before), _) => {

@@ -7,6 +7,7 @@ use query::Start;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::fmt;
 use store::{Position, Text, Timestamp};
 
 /// Where a subscription begins.
@@ -51,6 +52,37 @@ impl From<Start> for Begin {
     }
 }
 
+/// Where events are posted, and what they are signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hook {
+    pub(crate) url: Text,
+    pub(crate) secret: Secret,
+    /// Whether the receiver wants none any more.
+    #[serde(default)]
+    pub(crate) is_off: bool,
+}
+
+/// A text that is shown to nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(Text);
+
+impl Secret {
+    pub(crate) fn new(text: Text) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// What is asked for with `PUT /subscriptions/{name}`.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -62,6 +94,8 @@ pub(crate) struct Asked {
     pub(crate) from: Option<Begin>,
     /// By which terms.
     pub(crate) terms: Terms,
+    /// Where to post events.
+    pub(crate) webhook: Option<Hook>,
 }
 
 /// A durable subscription, as it is kept: JSON, so that a newer version may add to it.
@@ -75,6 +109,8 @@ pub(crate) struct Definition {
     ack_timeout_ms: i64,
     max_attempts: u32,
     by_stream: bool,
+    #[serde(default)]
+    pub(crate) webhook: Option<Hook>,
     /// Microseconds since 1970.
     created_at: i64,
 }
@@ -82,10 +118,20 @@ pub(crate) struct Definition {
 impl Definition {
     /// What was asked for, where the statement begins at `start`.
     pub(crate) fn new(asked: Asked, start: Start, now: Timestamp) -> Self {
-        let Asked { pql, params, from, terms } = asked;
+        let Asked { pql, params, from, terms, webhook } = asked;
         let Terms { max_in_flight, ack_timeout_ms, max_attempts, by_stream } = terms;
         let from = from.unwrap_or(start.into());
-        Self { pql, params, from, max_in_flight, ack_timeout_ms, max_attempts, by_stream, created_at: now.0 }
+        Self {
+            pql,
+            params,
+            from,
+            max_in_flight,
+            ack_timeout_ms,
+            max_attempts,
+            by_stream,
+            webhook,
+            created_at: now.0,
+        }
     }
 
     /// By which terms events are given out.
@@ -129,7 +175,8 @@ impl Definition {
             None => Ok(Self { created_at: self.created_at, ..other }),
             Some((field, actual, expected)) => {
                 let message = format!("there is a subscription `{name}` already, with another `{field}`");
-                let details = json!({ "field": field, "expected": expected, "actual": actual });
+                let details =
+                    json!({ "pointer": format!("/{field}"), "expected": expected, "actual": actual });
                 let hint = "take another name; or DELETE this one first, and what it remembers with it";
                 Err(Error::new(Code::Conflict, message).details(details).hint(hint))
             }

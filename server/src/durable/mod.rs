@@ -7,14 +7,15 @@ pub(crate) mod competing;
 pub(crate) mod definition;
 pub(crate) mod dispatch;
 pub(crate) mod subscription;
+pub(crate) mod webhook;
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::clock;
 use crate::error::{Code, Error};
 use crate::wire::fields::nearest;
 use competing::Competing;
-use definition::{Asked, Definition, check_name};
-use parking_lot::RwLock;
+use definition::{Asked, Definition, Hook, check_name};
+use parking_lot::{Mutex, RwLock};
 use query::tables::subscriptions::DurableSubscription;
 use query::{Engine, EventPredicate, Params, Subscription as Statement};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use store::{AllKept, Cursors, CursorsError, Kept, Note, Position, Slot, Text, Timestamp};
 use subscription::Subscription;
 use tokio::sync::Notify;
+use webhook::Posts;
 
 /// Most durable subscriptions of a server. Each is looked at with every commit.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 1_000;
@@ -36,16 +38,22 @@ pub(crate) struct Durable {
     stir: Notify,
     /// Until when it sleeps, in microseconds.
     asleep_until: AtomicI64,
+    /// Whether webhooks may lead anywhere.
+    anywhere: bool,
+    /// What posts to them, once there are any.
+    posts: Mutex<Option<Arc<Posts>>>,
 }
 
 impl Durable {
     /// All that are kept.
-    pub(crate) fn new(engine: &Engine, cursors: Cursors, kept: AllKept) -> Arc<Self> {
+    pub(crate) fn new(engine: &Engine, cursors: Cursors, kept: AllKept, anywhere: bool) -> Arc<Self> {
         let durable = Arc::new(Self {
             cursors,
             all: RwLock::default(),
             stir: Notify::new(),
             asleep_until: AtomicI64::new(i64::MAX),
+            anywhere,
+            posts: Mutex::default(),
         });
         for (name, kept) in kept {
             durable.restore(engine, name, kept);
@@ -59,7 +67,7 @@ impl Durable {
     #[cfg(test)]
     pub(crate) fn at(engine: &Engine, dir: &std::path::Path) -> Arc<Self> {
         let (cursors, kept) = Cursors::open(dir).unwrap();
-        Self::new(engine, cursors, kept)
+        Self::new(engine, cursors, kept, true)
     }
 
     fn restore(&self, engine: &Engine, name: Text, kept: Kept) {
@@ -98,6 +106,7 @@ impl Durable {
     /// be kept.
     pub(crate) async fn put(&self, app: &App, name: &Text, asked: Asked) -> Result<Arc<Subscription>, Error> {
         check_name(name)?;
+        self.check_webhook(asked.webhook.as_ref())?;
         let head = app.store().head().position;
         let made = statement(&app.engine, &asked.pql, asked.params.as_ref())?;
         let definition = Definition::new(asked, made.start, clock::now());
@@ -109,6 +118,54 @@ impl Durable {
         let subscription = self.add(name, definition, made.events, head)?.await?;
         self.stir.notify_one();
         Ok(subscription)
+    }
+
+    /// Refuses a webhook that leads where it may not.
+    fn check_webhook(&self, hook: Option<&Hook>) -> Result<(), Error> {
+        let Some(hook) = hook.filter(|_| !self.anywhere) else { return Ok(()) };
+        let url = hook.url.parse().map_err(|_| Error::problem("/webhook/url", "expected a URL"))?;
+        webhook::check(&url).map_err(|error| {
+            Error::problem("/webhook/url", error.to_string())
+                .hint("webhooks lead into the public internet, unless the server has webhook_allow_private")
+        })
+    }
+
+    /// Posts what webhooks want, of all subscriptions.
+    pub(crate) fn start_posting(&self, app: &Shared) {
+        for subscription in self.list() {
+            if let Err(error) = self.post(app, &subscription) {
+                tracing::error!(subscription = %subscription.name(), %error, "a webhook cannot be served");
+            }
+        }
+    }
+
+    /// Posts what a webhook wants, if the subscription has one, and another than until now.
+    ///
+    /// # Errors
+    /// When nothing can be posted, because the system's certificates cannot be read.
+    pub(crate) fn post(&self, app: &Shared, subscription: &Arc<Subscription>) -> Result<(), Error> {
+        let Some((hook, ended)) = subscription.begin_posting() else { return Ok(()) };
+        let posts = {
+            let mut posts = self.posts.lock();
+            match &*posts {
+                Some(posts) => posts.clone(),
+                None => {
+                    let made = Posts::new(self.anywhere).map_err(|error| {
+                        ended.cancel();
+                        tracing::error!(%error, "there is no client for webhooks");
+                        Error::new(Code::Internal, "nothing can be posted from here")
+                    })?;
+                    posts.insert(Arc::new(made)).clone()
+                }
+            }
+        };
+        let (shared, subscription) = (app.clone(), subscription.clone());
+        app.open.spawn(async move {
+            webhook::run(shared, subscription, hook, posts, ended.clone()).await;
+            // It may be begun anew.
+            ended.cancel();
+        });
+        Ok(())
     }
 
     /// Adds one; it is there when it is kept.

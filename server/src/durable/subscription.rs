@@ -1,7 +1,7 @@
 //! One durable subscription: its consumers, the log, the clock and the disk put together.
 
-use super::competing::{Competing, Delivery, Found, Refusal, Settled, Standing};
-use super::definition::Definition;
+use super::competing::{Competing, Delivery, Found, Refusal, Settled, Standing, Terms};
+use super::definition::{Definition, Hook};
 use super::{Durable, Wanted, not_found, stopped};
 use crate::app::App;
 use crate::clock;
@@ -10,7 +10,6 @@ use crate::http::blocking;
 use parking_lot::Mutex;
 use query::tables::subscriptions::DurableSubscription;
 use query::{EventPredicate, Sought};
-use serde_json::json;
 use std::time::Duration;
 use store::{Direction, Event, EventId, Note, Parked, Position, Text, Timestamp, Writing};
 use tokio::sync::Notify;
@@ -45,6 +44,8 @@ pub(crate) struct Subscription {
     wake: Notify,
     /// Cancelled when it is deleted.
     gone: CancellationToken,
+    /// What posts its events, and what ends that.
+    posting: Mutex<Option<(Hook, CancellationToken)>>,
 }
 
 #[derive(Debug)]
@@ -88,9 +89,7 @@ struct Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if !self.given.is_empty() {
-            let mut state = self.subscription.state.lock();
-            state.competing.put_back(&self.given);
-            self.subscription.wake_if_due(&state);
+            self.subscription.put_back(&self.given);
         }
     }
 }
@@ -104,11 +103,52 @@ impl Subscription {
             scanning: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             gone: CancellationToken::new(),
+            posting: Mutex::default(),
         }
     }
 
     pub(crate) fn name(&self) -> &Text {
         &self.name
+    }
+
+    /// By which terms events are given out.
+    pub(super) fn terms(&self) -> Terms {
+        self.state.lock().definition.terms()
+    }
+
+    /// What is to post its events from now on, if that is another than does. What did until now is ended.
+    pub(super) fn begin_posting(&self) -> Option<(Hook, CancellationToken)> {
+        let wanted = self.state.lock().definition.webhook.clone().filter(|hook| !hook.is_off);
+        let mut posting = self.posting.lock();
+        if let Some((hook, ended)) = &*posting {
+            if wanted.as_ref() == Some(hook) && !ended.is_cancelled() {
+                return None;
+            }
+            ended.cancel();
+        }
+        *posting = wanted.map(|hook| (hook, CancellationToken::new()));
+        posting.clone()
+    }
+
+    /// The receiver wants none any more; nothing is done when it is another by now.
+    pub(super) async fn turn_off(&self, durable: &Durable, hook: &Hook) -> Result<(), Error> {
+        let writing = {
+            let mut state = self.living()?;
+            let slot = durable.reserve()?;
+            match &mut state.definition.webhook {
+                Some(known) if known == hook => known.is_off = true,
+                _ => return Ok(()),
+            }
+            slot.write(&self.name, vec![Note::Define(state.definition.to_bytes().into())])
+        };
+        writing.await.map_err(stopped)
+    }
+
+    /// These were given out and never left.
+    pub(super) fn put_back(&self, given: &[Delivery]) {
+        let mut state = self.state.lock();
+        state.competing.put_back(given);
+        self.wake_if_due(&state);
     }
 
     /// How it stands, when the log ends at `head`.
@@ -130,6 +170,8 @@ impl Subscription {
             lag: head.0.saturating_sub(floor.0),
             in_flight,
             parked,
+            webhook: definition.webhook.as_ref().map(|hook| hook.url.clone()),
+            is_off: definition.webhook.as_ref().is_some_and(|hook| hook.is_off),
             created_at: definition.created_at(),
         }
     }
@@ -283,7 +325,19 @@ impl Subscription {
         refusal: Refusal,
         by: Option<&Text>,
     ) -> Result<Said, Error> {
-        self.say(app, ids, |competing, at| competing.nack(at, refusal, by, clock::now())).await
+        self.refuse(app, ids, refusal, by, "it was refused").await
+    }
+
+    /// The same, for a reason that is told.
+    pub(super) async fn refuse(
+        &self,
+        app: &App,
+        ids: &[EventId],
+        refusal: Refusal,
+        by: Option<&Text>,
+        why: &str,
+    ) -> Result<Said, Error> {
+        self.say(app, ids, |competing, at| competing.nack(at, refusal, by, why, clock::now())).await
     }
 
     /// Everything that is parked is delivered again; tells how much that is.
@@ -352,11 +406,9 @@ impl Subscription {
     fn stranger(&self, id: EventId) -> Error {
         let text = id.to_string();
         let name = &self.name;
-        Error::not_found("event", &text)
-            .details(json!({ "kind": "event", "id": text, "subscription": &**name }))
-            .hint(format!(
-                "`{name}` has not delivered it: send the ids that a fetch gave; nothing was changed"
-            ))
+        Error::not_found("event", &text).hint(format!(
+            "`{name}` has not delivered it: send the ids that a fetch gave; nothing was changed"
+        ))
     }
 
     /// Changes what it keeps; answers when that is on the disk.

@@ -51,6 +51,10 @@ pub(super) fn operations() -> Vec<Operation> {
             "ack_timeout_s": 30,
             "max_attempts": 5,
             "order_by": "stream",
+            "webhook": {
+                "url": "https://hooks.example/agentpm",
+                "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            },
         }))
         .gives("Subscription")
         .keeps_no_answer()
@@ -115,6 +119,7 @@ pub(super) fn operations() -> Vec<Operation> {
 async fn make(State(app): State<Shared>, Path(name): Path<Text>, call: Call) -> Answer {
     let asked = call.decode(read_put)?;
     let subscription = app.durable.put(&app, &name, asked).await?;
+    app.durable.post(&app, &subscription)?;
     Ok(row(&app, &subscription))
 }
 

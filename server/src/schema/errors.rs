@@ -118,13 +118,13 @@ fn details(code: Code) -> Value {
 }
 
 fn conflict() -> Value {
-    let number_or_word = json!({ "type": ["integer", "string"] });
+    let number_or_word = || json!({ "type": ["integer", "string", "null"] });
     nullable(object([
         ("kind?", text()),
         ("id?", text()),
         ("stream?", text()),
-        ("expected?", number_or_word),
-        ("actual?", count()),
+        ("expected?", number_or_word()),
+        ("actual?", number_or_word()),
         ("position?", count()),
         ("path?", list(text())),
         ("child?", text()),

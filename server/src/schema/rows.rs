@@ -53,7 +53,7 @@ const TABLES: &[(&str, &str, &[&str])] = &[
     ("conflicts", "Conflict", &[]),
     ("schema_migrations", "SchemaMigration", &["applied_at"]),
     ("snapshots", "Snapshot", &["time"]),
-    ("subscriptions", "Subscription", &["params", "order_by"]),
+    ("subscriptions", "Subscription", &["params", "order_by", "webhook"]),
 ];
 
 /// The name of the rows of a table.
@@ -114,6 +114,7 @@ fn closed(table: &str, column: &str) -> Option<Value> {
         ("contexts", "type") => words(ContextType::ALL),
         ("agents", "role") => words(Role::ALL),
         ("leases", "status") => words(LeaseStatus::ALL),
+        ("subscriptions", "status") => words(["active", "off"]),
         ("subscriptions", "order_by") => words(["stream"]),
         _ => return None,
     })

@@ -4,9 +4,11 @@ use super::append::ULID_PATTERN;
 use super::fields::{Fields, Item};
 use super::work::params;
 use crate::durable::competing::{Refusal, Terms};
-use crate::durable::definition::{Asked, Begin};
+use crate::durable::definition::{Asked, Begin, Hook, Secret};
 use crate::durable::subscription::FETCH_EVENTS_MAX;
+use reqwest::Url;
 use serde_json::json;
+use standardwebhooks::Webhook;
 use std::fmt;
 use std::time::Duration;
 use store::{EventId, Timestamp};
@@ -34,6 +36,12 @@ const DELAY_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
 /// Longest statement of a subscription, in bytes.
 const PQL_BYTES_MAX: usize = 64 << 10;
 
+/// Longest URL of a webhook, in bytes.
+const URL_BYTES_MAX: usize = 2_048;
+
+/// What the secret of a webhook looks like.
+const SECRET_PATTERN: &str = "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$";
+
 /// `PUT /subscriptions/{name}`
 pub(crate) fn put(fields: &mut Fields<'_, '_>) -> Asked {
     let pql = fields.required_text("pql");
@@ -50,7 +58,9 @@ pub(crate) fn put(fields: &mut Fields<'_, '_>) -> Asked {
     let max_attempts = int(fields, "max_attempts", MAX_ATTEMPTS_MAX, MAX_ATTEMPTS_DEFAULT);
     let ack_timeout_ms = fields.take("ack_timeout_s", |item| ack_timeout(&item));
     let order = fields.take("order_by", |item| item.word(&[Order::Stream]));
+    let webhook = fields.take("webhook", |item| item.whole(hook)).flatten();
     Asked {
+        webhook,
         pql,
         params,
         from,
@@ -61,6 +71,37 @@ pub(crate) fn put(fields: &mut Fields<'_, '_>) -> Asked {
             by_stream: order.is_some(),
         },
     }
+}
+
+/// `{url, secret}`; none when it does not hold (which is noted).
+fn hook(fields: &mut Fields<'_, '_>) -> Option<Hook> {
+    let url = fields.require("url", |item| {
+        let url = item.text()?;
+        item.note(|| json!({ "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": URL_BYTES_MAX }));
+        let parsed = Url::parse(&url).ok().filter(|_| url.len() <= URL_BYTES_MAX);
+        let Some(parsed) = parsed.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        else {
+            return item
+                .problem(format!("expected a URL, http:// or https://, of at most {URL_BYTES_MAX} bytes"));
+        };
+        match parsed.username().is_empty() && parsed.password().is_none() {
+            true => Some(Some(url)),
+            false => item
+                .problem("a URL is shown to others, so it holds no password: the signature tells who posts"),
+        }
+    });
+    let secret = fields.require("secret", |item| {
+        let secret = item.text()?;
+        item.note(|| json!({ "pattern": SECRET_PATTERN }));
+        // 24 to 64 bytes, as Standard Webhooks has it.
+        let is_long_enough = (6 + 32..=6 + 88).contains(&secret.len());
+        let holds = secret.starts_with("whsec_") && is_long_enough && Webhook::new(&secret).is_ok();
+        match holds || item.is_asking() {
+            true => Some(Some(Secret::new(secret))),
+            false => item.problem("expected `whsec_` and 24 to 64 random bytes in base64"),
+        }
+    });
+    Some(Hook { url: url?, secret: secret?, is_off: false })
 }
 
 /// `"start"`, `"now"`, or the position after which it begins.

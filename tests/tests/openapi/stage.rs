@@ -29,9 +29,13 @@ impl Stage {
         Self { client, made: AtomicUsize::new(0), _server: server, _dir: dir }
     }
 
+    fn fresh(&self) -> String {
+        format!("made-{}", self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// A fresh task, open.
     pub(crate) async fn task(&self) -> String {
-        let id = format!("made-{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let id = self.fresh();
         self.client.post("/tasks", json!({ "id": id, "title": id })).await.data();
         id
     }
@@ -83,6 +87,13 @@ impl Stage {
                 }
                 session
             }
+            // Making one takes a name that is free.
+            Some("subscriptions") if operation.method == "PUT" => self.fresh(),
+            Some("subscriptions") => {
+                let (name, body) = (self.fresh(), json!({ "pql": "SUBSCRIBE events", "from": "start" }));
+                self.client.call("PUT", &format!("/subscriptions/{name}"), &body).await.data();
+                name
+            }
             Some("streams") => "orders-2".to_owned(),
             other => panic!("the stage has nothing for {other:?}: add it to tests/tests/openapi/stage.rs"),
         };
@@ -90,8 +101,15 @@ impl Stage {
         format!("{before}{id}{}", rest.split_once('}').unwrap().1)
     }
 
-    /// An example with the lease that goes with the path instead of `$lease`.
-    pub(crate) async fn fill(&self, example: Value, path: &str) -> Value {
+    /// An example with the lease that goes with the path instead of `$lease`, and events that a subscription delivered.
+    pub(crate) async fn fill(&self, mut example: Value, path: &str) -> Value {
+        if let Some(name) = path.strip_prefix("/subscriptions/")
+            && let Some(ids) = example.get_mut("ids")
+        {
+            let name = name.split('/').next().unwrap();
+            let given = self.made(&format!("/subscriptions/{name}/fetch"), json!({})).await;
+            *ids = json!([given["events"][0]["id"]]);
+        }
         if !example.to_string().contains("$lease") {
             return example;
         }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 /// Id of an event that is nowhere.
 const NOWHERE: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
+/// What webhooks are signed with.
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 pub(crate) fn rows() -> Vec<Row> {
     let put = |body: Value| Row::call("PUT", "/subscriptions/s", body);
     let all = "SUBSCRIBE events";
@@ -23,7 +26,9 @@ pub(crate) fn rows() -> Vec<Row> {
         put(json!({ "pql": "x".repeat((64 << 10) + 1) })).invalid(&["/pql"]).says("bytes"),
         put(json!({ "pql": "SUBSCRIBE events WHERE tpye = 'X'" })).pql("unknown_column", 1, 24),
         put(json!({ "pql": "SELECT * FROM events" })).is(400, "ERR_PQL").says("only SUBSCRIBE"),
-        put(json!({ "pql": "SUBSCRIBE events WHERE type = $1" })).is(400, "ERR_PQL").says("unbound_parameter"),
+        put(json!({ "pql": "SUBSCRIBE events WHERE type = $1" }))
+            .is(400, "ERR_PQL")
+            .says("unbound_parameter"),
         put(json!({ "pql": all, "params": [1] })).is(400, "ERR_PQL").says("unused_parameter"),
         put(json!({ "pql": all, "params": 1 })).invalid(&["/params"]),
         with("from", json!("yesterday")).invalid(&["/from"]).says("start, now"),
@@ -40,17 +45,29 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::call("PUT", "/subscriptions/a%20b", json!({ "pql": all })).is(400, "ERR_VALIDATION"),
         Row::call("PUT", format!("/subscriptions/{}", "n".repeat(129)), json!({ "pql": all }))
             .is(400, "ERR_VALIDATION"),
+        with("webhook", json!({})).invalid(&["/webhook/url", "/webhook/secret"]),
+        with("webhook", json!({ "url": "ftp://x.example/", "secret": SECRET })).invalid(&["/webhook/url"]),
+        with("webhook", json!({ "url": "https://me:pass@x.example/", "secret": SECRET }))
+            .invalid(&["/webhook/url"])
+            .says("password"),
+        with("webhook", json!({ "url": "http://127.0.0.1/", "secret": SECRET }))
+            .invalid(&["/webhook/url"])
+            .says("public internet"),
+        with("webhook", json!({ "url": "https://x.example/", "secret": "short" }))
+            .invalid(&["/webhook/secret"]),
+        with("webhook", json!({ "url": "https://x.example/", "secret": SECRET, "retries": 3 }))
+            .invalid(&["/webhook/retries"]),
         // Another one under a name that is taken.
         Row::call("PUT", "/subscriptions/filler", json!({ "pql": "SUBSCRIBE events WHERE type = 'X'" }))
             .is(409, "ERR_CONFLICT")
-            .detail("field", json!("pql")),
+            .detail("pointer", json!("/pql")),
         Row::call("PUT", "/subscriptions/filler", json!({ "pql": all, "from": "start" }))
             .is(409, "ERR_CONFLICT")
             .detail("expected", json!("start"))
             .detail("actual", json!("now")),
         Row::call("PUT", "/subscriptions/filler", json!({ "pql": all, "order_by": "stream" }))
             .is(409, "ERR_CONFLICT")
-            .detail("field", json!("order_by")),
+            .detail("pointer", json!("/order_by")),
         // None of that name.
         Row::call("GET", "/subscriptions/filer", Value::Null).is(404, "ERR_NOT_FOUND"),
         Row::call("DELETE", "/subscriptions/filer", Value::Null).is(404, "ERR_NOT_FOUND"),

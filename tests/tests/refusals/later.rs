@@ -5,10 +5,7 @@ use crate::row::Row;
 use serde_json::{Value, json};
 
 /// Calls that are not built: the call, a path of it, and what brings it.
-const CALLS: &[(&str, &str, &str)] = &[
-    ("POST", "/sql", "plain SQL"),
-    ("POST", "/backup", "backups"),
-];
+const CALLS: &[(&str, &str, &str)] = &[("POST", "/sql", "plain SQL"), ("POST", "/backup", "backups")];
 
 pub(crate) fn rows() -> Vec<Row> {
     let calls = CALLS.iter().map(|(method, path, brings)| {

@@ -10,10 +10,9 @@ use store::{EventId, Kept, Note, Position, Text, Timestamp};
 enum Place {
     /// To be given out, not before that time.
     Waiting(i64),
-    /// In a hand until that time, given out by that fetch.
+    /// In a hand until that time, given to whom.
     InHand {
         until: i64,
-        fetch: u64,
         holder: u8,
     },
     Done,
@@ -89,7 +88,6 @@ pub(super) struct Both {
     scanned: u64,
     entries: BTreeMap<u64, Entry>,
     now: i64,
-    fetches: u64,
     last: Vec<Delivery>,
 }
 
@@ -119,7 +117,6 @@ impl Both {
             scanned: 0,
             entries: BTreeMap::new(),
             now: 1_000_000,
-            fetches: 0,
             last: Vec::new(),
         }
     }
@@ -258,9 +255,8 @@ impl Both {
                 return Err(format!("{position}: attempt {attempt}, expected {}", entry.attempts));
             }
             let until = self.now + self.terms.ack_timeout_ms * 1_000;
-            entry.place = Place::InHand { until, fetch: self.fetches, holder: number };
+            entry.place = Place::InHand { until, holder: number };
         }
-        self.fetches += 1;
         self.last = given;
         match positions == expected {
             true => Ok(()),
@@ -296,7 +292,7 @@ impl Both {
         };
         let nothing = self.nothing(at);
         let (settled, notes) =
-            self.tested.nack(&[Position(at)], said, holder(by).as_ref(), Timestamp(self.now));
+            self.tested.nack(&[Position(at)], said, holder(by).as_ref(), "refused", Timestamp(self.now));
         self.keep(notes);
         let max = self.terms.max_attempts;
         let Some(entry) = self.entries.get_mut(&at) else { return same(at, &settled, nothing) };

@@ -1,11 +1,8 @@
-//! Durable subscriptions, as their consumers see them.
+//! What a subscription does, call by call.
 
+use crate::LIMIT;
 use agentpm_tests::{Client, Server, wait};
 use serde_json::{Value, json};
-use std::time::Duration;
-
-/// Longer than anything here takes.
-const LIMIT: Duration = Duration::from_secs(60);
 
 async fn append(client: &Client, stream: &str, kind: &str, count: usize) {
     let events: Vec<Value> = (0..count).map(|n| json!({ "type": kind, "data": { "n": n } })).collect();

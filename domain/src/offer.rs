@@ -3,10 +3,10 @@
 
 use crate::TextSet;
 use crate::decide::rules::{Stand, Step};
-use crate::rows::{Agent, Task, TaskGraph};
+use crate::rows::{Agent, Class, Task, TaskGraph};
 use crate::score::order_key;
-use std::cmp::{Ordering, Reverse};
-use store::Timestamp;
+use std::cmp::Reverse;
+use store::{Text, Timestamp};
 
 /// Whether the task waits for nothing but somebody to take it: open, not archived, no unfinished blocker, no lease that
 /// outlived its status, `not_before` passed.
@@ -35,12 +35,27 @@ pub fn may_take_as(task: &Task, agent_id: &str, caps: &TextSet) -> bool {
     task.owner_agent_id.as_deref().is_none_or(|owner| owner == agent_id) && task.caps.is_subset(caps)
 }
 
-/// The order of offers, best first: class, then score, then the older, then the id by its bytes. The same
-/// at every moment. Beside each task is its depth.
-#[must_use]
-pub fn cmp(a: (&Task, u32), b: (&Task, u32)) -> Ordering {
-    fn key((task, depth): (&Task, u32)) -> impl Ord {
-        (task.class, Reverse(order_key(task, depth)), task.created_at, &*task.id)
+/// A task's place among offers, the best first: class, then score, then the older, then the id by its bytes. The same
+/// at every moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    class: Class,
+    key: Reverse<i64>,
+    created_at: Timestamp,
+    id: Text,
+}
+
+impl Rank {
+    /// That of a task on which work is stacked so deep.
+    #[must_use]
+    pub fn of(task: &Task, depth: u32) -> Self {
+        let key = Reverse(order_key(task, depth));
+        Self { class: task.class, key, created_at: task.created_at, id: task.id.clone() }
     }
-    key(a).cmp(&key(b))
+
+    /// The task.
+    #[must_use]
+    pub fn id(&self) -> &Text {
+        &self.id
+    }
 }

@@ -1,18 +1,21 @@
 //! Carries out a [`Direct`] select: rows are looked up, tested and written by the row evaluator, on the caller's own
 //! thread. Its answer is that of the plan it stands for, to the byte (docs/adr/0015).
 
+mod now;
+mod then;
+
 use crate::eval::{self, Datum, FieldsRow};
 use crate::lower::Builder;
-use crate::plan::{Direct, KEY, Way};
-use crate::tables::RowFields;
-use crate::views::{Current, Entry, Rows, SomeDepths};
+use crate::plan::{Direct, Way};
+use crate::scan::World;
+use crate::tables::Fields;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use std::cmp::Ordering;
 use std::time::Instant;
-use store::Text;
 
-/// Most rows that a direct select looks at. For more a scan is planned: it takes turns with others.
+/// Most rows that a direct select finds by the values of columns. For more a scan is planned: it takes turns with
+/// others.
 pub(crate) const ROWS_MAX: usize = 256;
 
 /// What a direct select found.
@@ -21,114 +24,106 @@ pub(crate) struct Answer {
     pub(crate) batch: RecordBatch,
     /// Rows that were looked at.
     pub(crate) examined: usize,
-    /// Rows of the table.
-    pub(crate) of_rows: usize,
-    /// The way they were found by: which of [`Direct::ways`].
-    pub(crate) way: usize,
+    /// Rows of the table, where that is known.
+    pub(crate) of_rows: Option<usize>,
+    /// The ways they were found by: which of [`Direct::ways`].
+    pub(crate) ways: Vec<usize>,
 }
 
 impl Direct {
     /// The answer, in the columns of `schema`; none if it takes too many rows, or is not there by `until`.
-    pub(crate) fn answer(&self, current: &Current, schema: &SchemaRef, until: Instant) -> Option<Answer> {
-        let rows = current.rows(self.table);
-        let is_by_key = self.is_by_key();
-        // In order of key the rest need not be looked at once there is enough.
-        let enough = match self.limit {
-            Some(limit) if is_by_key => limit.saturating_add(self.offset),
+    pub(crate) fn answer(&self, world: &World, schema: &SchemaRef, until: Instant) -> Option<Answer> {
+        let task = Task { direct: self, schema, until, enough: self.enough() };
+        if self.at.is_head { now::answer(&task, &world.current) } else { then::answer(&task, world) }
+    }
+
+    /// How many rows that meet the condition there must be, if the first in order of key will do.
+    fn enough(&self) -> usize {
+        match self.limit {
+            Some(limit) if self.is_by_key() => limit.saturating_add(self.offset),
             _ => usize::MAX,
-        };
-        let (way, candidates) = self.candidates(rows, enough)?;
-        let mut kept: Vec<RowFields<'_>> = Vec::new();
+        }
+    }
+
+    /// The way by the key, if there is one.
+    fn by_key(&self) -> Option<(usize, &Way)> {
+        self.ways
+            .iter()
+            .enumerate()
+            .find(|(_, way)| way.iter().all(|lookup| lookup.column == crate::plan::KEY))
+    }
+}
+
+/// A direct select that is being carried out.
+struct Task<'d> {
+    direct: &'d Direct,
+    schema: &'d SchemaRef,
+    until: Instant,
+    /// See [`Direct::enough`].
+    enough: usize,
+}
+
+impl Task<'_> {
+    /// The answer of these rows, in order of key, the first of those that may be of it; none where more than
+    /// [`ROWS_MAX`] would have to be looked at.
+    fn of<F: Fields>(
+        &self,
+        candidates: impl Iterator<Item = Option<F>>,
+        of_rows: Option<usize>,
+        ways: Vec<usize>,
+    ) -> Option<Answer> {
+        let mut kept: Vec<F> = Vec::new();
         let mut examined = 0;
-        let mut depths = self.is_deep().then(|| SomeDepths::new(current));
-        for (key, entry) in candidates {
-            if kept.len() >= enough {
+        for fields in candidates {
+            if kept.len() >= self.enough {
                 break;
             }
             examined += 1;
-            if examined > ROWS_MAX || Instant::now() >= until {
+            if examined > ROWS_MAX || Instant::now() >= self.until {
                 return None;
             }
-            let depth = depths.as_mut().map_or(0, |depths| depths.get(key));
-            let fields = entry.fields(depth, self.now)?;
-            if eval::truth(&self.filter, &FieldsRow(&fields)).ok()? == Some(true) {
+            let fields = fields?;
+            if eval::truth(&self.direct.filter, &FieldsRow(&fields)).ok()? == Some(true) {
                 kept.push(fields);
             }
         }
+        Some(Answer { batch: self.batch(&kept)?, examined, of_rows, ways })
+    }
+
+    /// The answer made of the rows that meet the condition.
+    fn batch<F: Fields>(&self, kept: &[F]) -> Option<RecordBatch> {
         let kept: Vec<FieldsRow<'_>> = kept.iter().map(|fields| FieldsRow(fields)).collect();
         let mut order: Vec<usize> = (0..kept.len()).collect();
-        if !is_by_key {
+        if !self.direct.is_by_key() {
             let keys = self.keys(&kept)?;
             order.sort_by(|&left, &right| self.compare(&keys, left, right));
         }
-        let shown = order.iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
+        let shown = order.iter().skip(self.direct.offset).take(self.direct.limit.unwrap_or(usize::MAX));
         let shown: Vec<&FieldsRow<'_>> = shown.map(|&place| &kept[place]).collect();
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.items.len());
-        for item in &self.items {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.direct.items.len());
+        for item in &self.direct.items {
             let mut builder = Builder::new(item.ty, shown.len());
             for row in &shown {
                 builder.push(&eval::eval(item, *row).ok()?);
-                if Instant::now() >= until {
+                if Instant::now() >= self.until {
                     return None;
                 }
             }
             arrays.push(builder.finish());
         }
         let options = RecordBatchOptions::new().with_row_count(Some(shown.len()));
-        let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options).ok()?;
-        Some(Answer { batch, examined, of_rows: rows.len(), way })
-    }
-
-    /// The rows found by the way that finds fewest, in order of key; none where each finds too many.
-    fn candidates<'r>(&self, rows: &'r Rows, enough: usize) -> Option<(usize, Candidates<'r>)> {
-        let by_key = self.ways.iter().position(|way| way.iter().all(|lookup| lookup.column == KEY));
-        if let Some(way) = by_key {
-            return Some((way, self.gather(rows, &self.ways[way])?));
-        }
-        let gathered = self.ways.iter().enumerate();
-        let gathered = gathered.filter_map(|(at, way)| Some((at, self.gather(rows, way)?)));
-        if let Some(least) = gathered.min_by_key(|(_, found)| found.len()) {
-            return Some(least);
-        }
-        // Too many to look at all of them; but some of one value may be enough.
-        let way = self.ways.iter().position(|way| way.len() == 1 && way[0].values.len() == 1);
-        let way = way.filter(|_| enough <= ROWS_MAX)?;
-        let lookup = &self.ways[way][0];
-        let value = lookup.values.first()?;
-        let first = rows.having(lookup.column, self.schema.columns.len(), value).take(ROWS_MAX + 1);
-        Some((way, first.collect()))
-    }
-
-    /// All rows that a way finds, in order of key, each once; none if they are too many.
-    fn gather<'r>(&self, rows: &'r Rows, way: &Way) -> Option<Candidates<'r>> {
-        let mut found = Candidates::new();
-        for lookup in way {
-            for value in &lookup.values {
-                if lookup.column == KEY {
-                    found.extend(rows.row(value));
-                } else {
-                    let left = ROWS_MAX + 1 - found.len();
-                    found.extend(rows.having(lookup.column, self.schema.columns.len(), value).take(left));
-                }
-                if found.len() > ROWS_MAX {
-                    return None;
-                }
-            }
-        }
-        found.sort_unstable_by_key(|(key, _)| *key);
-        found.dedup_by(|(left, _), (right, _)| left == right);
-        Some(found)
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).ok()
     }
 
     /// The values each row is ordered by.
     fn keys<'r>(&'r self, rows: &'r [FieldsRow<'r>]) -> Option<Vec<Vec<Datum<'r>>>> {
         rows.iter()
-            .map(|row| self.order.iter().map(|key| eval::eval(&key.expr, row).ok()).collect())
+            .map(|row| self.direct.order.iter().map(|key| eval::eval(&key.expr, row).ok()).collect())
             .collect()
     }
 
     fn compare(&self, keys: &[Vec<Datum<'_>>], left: usize, right: usize) -> Ordering {
-        let each = self.order.iter().zip(keys[left].iter().zip(&keys[right]));
+        let each = self.direct.order.iter().zip(keys[left].iter().zip(&keys[right]));
         each.map(|(key, (left, right))| match (left.is_null(), right.is_null()) {
             (true, true) => Ordering::Equal,
             (true, false) if key.nulls_first => Ordering::Less,
@@ -144,6 +139,3 @@ impl Direct {
         .unwrap_or(Ordering::Equal)
     }
 }
-
-/// Rows that may be of the answer.
-type Candidates<'r> = Vec<(&'r Text, &'r Entry)>;

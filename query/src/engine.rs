@@ -13,7 +13,7 @@ use crate::scan::{StorageNow, SubscriptionsNow, World};
 use crate::spill::Room;
 use crate::stream::RowStream;
 use crate::tables::subscriptions::DurableSubscription;
-use crate::views::{Current, Pinned, Views};
+use crate::views::{Pinned, Views};
 use crate::watch::{CheckedJoins, PatientJoins, Watch};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -157,7 +157,7 @@ pub struct PreparedQuery {
     position: Position,
     plan: Box<LogicalPlan>,
     /// The plan's answer without the plan, where a few rows give it, and the rows it is looked up in.
-    direct: Option<(Box<Direct>, Arc<Current>)>,
+    direct: Option<(Box<Direct>, World)>,
     /// Show how these columns come to be in place of their rows.
     explain: Option<(Explained, Arc<[OutputColumn]>)>,
 }
@@ -172,9 +172,9 @@ pub(crate) enum Explained {
 }
 
 impl PreparedQuery {
-    fn new(pql: &str, planned: Planned, current: &Arc<Current>) -> Self {
+    fn new(pql: &str, planned: Planned, world: &World) -> Self {
         Self {
-            direct: planned.direct.map(|direct| (direct, current.clone())),
+            direct: planned.direct.map(|direct| (direct, world.clone())),
             text: pql.into(),
             position: planned.at.position,
             columns: planned.columns.into(),
@@ -183,13 +183,13 @@ impl PreparedQuery {
         }
     }
 
-    fn explaining(pql: &str, planned: Planned, current: &Arc<Current>, analyze: bool) -> Self {
+    fn explaining(pql: &str, planned: Planned, world: &World, analyze: bool) -> Self {
         let explain = if analyze { Explained::Analyzed } else { Explained::Planned };
         let given = planned.columns.clone().into();
         Self {
             columns: explain::columns(analyze).into(),
             explain: Some((explain, given)),
-            ..Self::new(pql, planned, current)
+            ..Self::new(pql, planned, world)
         }
     }
 
@@ -198,7 +198,7 @@ impl PreparedQuery {
     pub(crate) fn answers_directly(&self) -> bool {
         let until = (Instant::now() + std::time::Duration::from_secs(60)).into_std();
         let schema = output::schema(&self.columns);
-        self.direct.as_ref().is_some_and(|(direct, current)| direct.answer(current, &schema, until).is_some())
+        self.direct.as_ref().is_some_and(|(direct, world)| direct.answer(world, &schema, until).is_some())
     }
 
     /// The same, by its plan.
@@ -329,11 +329,9 @@ impl Engine {
         let statement = grammar::parse(pql).map_err(|error| wrong(vec![error]))?;
         let world = self.world(now);
         Ok(match plan::statement(&statement, pql, &world, &params).map_err(wrong)? {
-            plan::Command::Query(planned) => {
-                Prepared::Query(PreparedQuery::new(pql, *planned, &world.current))
-            }
+            plan::Command::Query(planned) => Prepared::Query(PreparedQuery::new(pql, *planned, &world)),
             plan::Command::Explain { planned, analyze } => {
-                Prepared::Query(PreparedQuery::explaining(pql, *planned, &world.current, analyze))
+                Prepared::Query(PreparedQuery::explaining(pql, *planned, &world, analyze))
             }
             plan::Command::Claim(claim) => Prepared::Claim(claim),
             plan::Command::Subscribe(subscription) => Prepared::Subscribe(subscription),
@@ -349,10 +347,10 @@ impl Engine {
         let time_max = self.0.options.time_max;
         let begun = Instant::now();
         let schema = output::schema(&columns);
-        if let Some((direct, current)) = direct {
+        if let Some((direct, world)) = direct {
             let until = (begun + time_max).into_std();
             let given = explain.as_ref().map_or(&columns, |(_, given)| given);
-            if let Some(answer) = direct.answer(&current, &output::schema(given), until) {
+            if let Some(answer) = direct.answer(&world, &output::schema(given), until) {
                 let batch = match &explain {
                     None => answer.batch,
                     Some((_, given)) => {

@@ -3,7 +3,7 @@
 mod words;
 
 use crate::direct::Answer;
-use crate::plan::{Direct, KEY, OutputColumn};
+use crate::plan::{Direct, KEY, Lookup, OutputColumn};
 use crate::scan::ScanExec;
 use crate::types::Type;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -110,7 +110,7 @@ pub(crate) fn of_direct(
     }
     let name = |column: usize| direct.schema.columns[column].name.to_owned();
     then("keep", format!("rows where {}", words.written(&direct.filter, &name)));
-    let lookups = direct.ways[answer.way].iter().map(|lookup| {
+    let lookup = |lookup: &Lookup| {
         let values: Vec<String> =
             lookup.values.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect();
         let column = direct.schema.columns[lookup.column].name;
@@ -119,9 +119,15 @@ pub(crate) fn of_direct(
             [only] => format!("{by}{column} = {only}"),
             _ => format!("{by}{column} IN ({})", words::list(values.iter().cloned())),
         }
-    });
-    let lookups: Vec<String> = lookups.collect();
-    then("look up", format!("{} by {}", direct.schema.name, lookups.join(" or ")));
+    };
+    let ways =
+        answer.ways.iter().map(|way| direct.ways[*way].iter().map(lookup).collect::<Vec<_>>().join(" or "));
+    let ways = ways.collect::<Vec<_>>().join(", and by ");
+    let at = match direct.at.is_head {
+        true => String::new(),
+        false => format!(" at {}", direct.at.position),
+    };
+    then("look up", format!("{}{at} by {ways}", direct.schema.name));
     let bytes = answer.batch.get_array_memory_size();
     if let Some(first) = steps.first_mut() {
         first.rows = Some(answer.batch.num_rows());
@@ -130,7 +136,7 @@ pub(crate) fn of_direct(
     }
     if let Some(last) = steps.last_mut() {
         last.rows = Some(answer.examined);
-        last.of_rows = Some(answer.of_rows);
+        last.of_rows = answer.of_rows;
     }
     steps
 }

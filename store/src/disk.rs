@@ -48,7 +48,7 @@ pub(crate) struct Disk {
     log_database: Database,
     views: ViewsDatabase,
     node: EventId,
-    /// Of records that were looked into.
+    /// As far as somebody met them.
     pub(crate) times: Times,
     #[cfg(test)]
     pub(crate) faults: crate::fault::Faults,

@@ -135,7 +135,7 @@ fn best_first(
         offer::is_ready(task, &world.graph(&task.id), now) && offer::may_take_as(task, agent, &caps)
     };
     let mut offers: Vec<&Arc<Task>> = tasks.values().filter(is_offered).collect();
-    offers.sort_by(|a, b| offer::cmp((a, depths[&a.id]), (b, depths[&b.id])));
+    offers.sort_by_key(|task| offer::Rank::of(task, depths[&task.id]));
     offers.into_iter().map(|task| task.id.clone()).collect()
 }
 

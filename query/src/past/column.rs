@@ -168,6 +168,25 @@ impl ColumnAt {
         }
     }
 
+    /// The slots whose text is one of those.
+    pub(crate) fn holders(&self, texts: &BTreeSet<String>) -> Vec<Slot> {
+        let Self::Texts(codes, words) = self else { return Vec::new() };
+        let is_wanted = |(_, word): &(usize, &Text)| texts.contains(&***word);
+        // Looks at words until all are found, so seldom at all of them.
+        let wanted: Vec<Code> = words
+            .iter()
+            .enumerate()
+            .filter(is_wanted)
+            .map(|(nth, _)| nth as Code + 1)
+            .take(texts.len())
+            .collect();
+        let holders = |code: Code| {
+            let slots = codes.iter().enumerate().filter(move |(_, has)| **has == code);
+            slots.map(|(slot, _)| slot as Slot)
+        };
+        wanted.into_iter().flat_map(holders).collect()
+    }
+
     /// Tells of each slot whether its text is one of those. Looks at each word once, not at each slot's.
     pub(crate) fn is_one_of<'a>(&'a self, texts: &BTreeSet<String>) -> impl Fn(Slot) -> bool + use<'a> {
         let (codes, wanted) = match self {

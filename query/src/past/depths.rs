@@ -6,22 +6,24 @@ use crate::tables::relationships;
 use crate::tables::tasks::place;
 use domain::depth::{Depths, Downstream};
 use domain::rows::{RelationshipType, TaskStatus};
+use rustc_hash::FxHashMap;
 
 /// What is needed of relationships.
 pub(super) const COLUMNS: [usize; 3] = [relationships::FROM, relationships::TO, relationships::TYPE];
 
 /// Per task the unfinished ones that wait for it.
-struct Waiting(Vec<Vec<Slot>>);
+#[derive(Default)]
+struct Waiting(FxHashMap<Slot, Vec<Slot>>);
 
 impl Downstream for Waiting {
     fn waiting(&self, node: u32) -> impl Iterator<Item = u32> {
-        self.0[node as usize].iter().copied()
+        self.0.get(&node).into_iter().flatten().copied()
     }
 }
 
 /// The depth of each task, by slot.
 pub(super) fn of(tasks: &TableAt, relationships: &TableAt) -> Vec<u32> {
-    let mut waiting = Waiting(vec![Vec::new(); tasks.slots()]);
+    let mut waiting = Waiting::default();
     for edge in relationships.rows() {
         let text = |column| relationships.column(column).and_then(|column| column.text(edge));
         let ends = (text(relationships::FROM), text(relationships::TO), text(relationships::TYPE));
@@ -30,11 +32,17 @@ pub(super) fn of(tasks: &TableAt, relationships: &TableAt) -> Vec<u32> {
             && let (Some(from), Some(to)) = (tasks.slot(from), tasks.slot(to))
             && is_unfinished(tasks, to)
         {
-            waiting.0[from as usize].push(to);
+            waiting.0.entry(from).or_default().push(to);
         }
     }
-    let mut depths = Depths::unknown(tasks.slots());
-    (0..tasks.slots() as Slot).map(|slot| depths.depth(slot, &waiting)).collect()
+    let mut found = vec![0; tasks.slots()];
+    if !waiting.0.is_empty() {
+        let mut depths = Depths::unknown(tasks.slots());
+        for &slot in waiting.0.keys() {
+            found[slot as usize] = depths.depth(slot, &waiting);
+        }
+    }
+    found
 }
 
 fn is_unfinished(tasks: &TableAt, slot: Slot) -> bool {

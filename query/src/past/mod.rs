@@ -5,10 +5,11 @@
 //! versions; those of JSON by themselves), and from then on only what is new. So what nobody asks costs nothing, neither on the way in nor
 //! when the server starts, and everything here can be dropped at any time.
 //!
-//! Rows asked for by key are found by their [lives](lives), and read from the store one by one.
+//! Rows asked for by key are found by their [lives](lives), and read from the store [one by one](few).
 
 mod column;
 mod depths;
+mod few;
 mod keys;
 mod lives;
 mod moment;
@@ -16,6 +17,7 @@ mod table;
 mod timeline;
 mod words;
 
+pub(crate) use few::{Few, Found, Needs};
 pub(crate) use lives::Life;
 pub(crate) use moment::{RowAt, TableAt};
 
@@ -29,7 +31,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 use domain::rows::Table;
 use std::sync::Arc;
-use store::{Position, ReadError, Timestamp};
+use store::Position;
 use table::TablePast;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
@@ -44,6 +46,13 @@ pub(crate) const BLOCKED_BY_RULE: usize = tasks::SCHEMA.columns.len();
 
 /// Whether it is held back though it is open: place of the second.
 pub(crate) const HELD: usize = BLOCKED_BY_RULE + 1;
+
+/// Events that the past of a table is read on by on the caller's own thread: some of these changed the table, each of
+/// them costs a few µs.
+const EVENTS_AT_ONCE_MAX: u64 = 256;
+
+/// Values of columns that are put together on the caller's own thread: a millisecond or two, and some 8 MB.
+const VALUES_AT_ONCE_MAX: usize = 1 << 20;
 
 /// Every table through time.
 #[derive(Debug)]
@@ -90,6 +99,26 @@ impl Past {
         Ok(found)
     }
 
+    /// The depth of each of these tasks at a moment.
+    pub(crate) async fn depths(
+        world: &World,
+        at: AsOf,
+        tasks: impl Iterator<Item = &str>,
+        reservation: &mut MemoryReservation,
+    ) -> Result<Vec<u32>> {
+        let then = Self::at(world, Table::Tasks, at, [place::DEPENDENCY_DEPTH], reservation).await?;
+        Ok(tasks.map(|task| then.slot(task).map_or(0, |slot| then.depth(slot))).collect())
+    }
+
+    /// The same without waiting and without depths, if that is little work: none if there is much to read, or the
+    /// columns are long.
+    pub(crate) fn at_once(world: &World, table: Table, at: AsOf, columns: &[usize]) -> Option<TableAt> {
+        debug_assert!(table != Table::Tasks || !columns.iter().any(|column| tasks::DEEP.contains(column)));
+        let past = Self::reaching_at_once(world, table, columns, at.position)?;
+        let is_little = past.slots() * (1 + columns.len()) <= VALUES_AT_ONCE_MAX;
+        is_little.then(|| past.at(at.position, at.time, columns))
+    }
+
     async fn kept_at(
         world: &World,
         table: Table,
@@ -109,24 +138,11 @@ impl Past {
         key: &str,
         position: Position,
     ) -> Result<Option<Entry>> {
-        // A row that has not changed since needs no look at its life.
-        if let Some((_, entry)) = world.current.rows(table).row(key)
-            && entry.version.from.position <= position
-        {
+        if let Some(entry) = few::unchanged(world, table, key, position) {
             return Ok(Some(entry.clone()));
         }
-        let head = world.current.head.position;
-        let life = Self::reaching(world, table, &[], head).await?.life(key, position);
-        let Some(life) = life else { return Ok(None) };
-        Ok(version(world, table, key, life).map_err(read_error)?.map(|found| found.entry))
-    }
-
-    /// The versions of a row up to the statement's head, last first.
-    pub(crate) async fn lives(world: &World, table: Table, key: &str) -> Result<Vec<Life>> {
-        let head = world.current.head.position;
-        let past = Self::reaching(world, table, &[], head).await?;
-        let upto_head = past.lives(key).filter(|life| life.from <= head);
-        Ok(upto_head.map(|life| Life { to: life.to.filter(|to| *to <= head), ..life }).collect())
+        let past = Self::reaching(world, table, &[], world.current.head.position).await?;
+        past.row(world, key, position).map_err(read_error)
     }
 
     /// The past of a table, read as far as needed. Reading goes on if the statement is given up meanwhile: the
@@ -162,6 +178,34 @@ impl Past {
         Ok(past.downgrade())
     }
 
+    /// The same without waiting: none if somebody is reading it on, or there is much to read.
+    fn reaching_at_once(
+        world: &World,
+        table: Table,
+        columns: &[usize],
+        position: Position,
+    ) -> Option<OwnedRwLockReadGuard<TablePast>> {
+        let of_table = &world.past.tables[usize::from(table.id()) - 1];
+        let past = of_table.clone().try_read_owned().ok()?;
+        if past.reaches(columns, position) {
+            return Some(past);
+        }
+        if world.current.head.position.0 - past.known(columns)?.0 > EVENTS_AT_ONCE_MAX {
+            return None;
+        }
+        drop(past);
+        let mut past = of_table.clone().try_write_owned().ok()?;
+        match past.advance(world, columns) {
+            Ok(()) => world.past.make_room(&mut past, table),
+            Err(_) => {
+                // Whoever reads it next is told.
+                *past = empty(table);
+                return None;
+            }
+        }
+        Some(past.downgrade())
+    }
+
     /// Drops columns until what is kept is within its bound, or nothing is left but what is in use.
     fn make_room(&self, held: &mut TablePast, table: Table) {
         let others = || self.tables.iter().enumerate().filter(|(nth, _)| *nth + 1 != usize::from(table.id()));
@@ -188,31 +232,4 @@ impl Past {
 
 fn empty(table: Table) -> TablePast {
     TablePast::new(of_rows(table), table)
-}
-
-/// A version of a row, and the event that ended it.
-pub(crate) struct Found {
-    pub(crate) entry: Entry,
-    pub(crate) to: Option<(Position, Timestamp)>,
-}
-
-/// The version of a row that lived so: one that was current at the statement's head is there, one that had ended is
-/// in the store.
-pub(crate) fn version(
-    world: &World,
-    table: Table,
-    key: &str,
-    life: Life,
-) -> std::result::Result<Option<Found>, ReadError> {
-    let head = world.current.head.position;
-    Ok(match life.to.filter(|to| *to <= head) {
-        Some(to) => {
-            let closed = world.reader.version(table.id(), key, to)?;
-            closed.map(|it| Found { entry: Entry::new(it.version), to: Some((to, it.to_time)) })
-        }
-        None => {
-            let row = world.current.rows(table).row(key);
-            row.map(|(_, entry)| Found { entry: entry.clone(), to: None })
-        }
-    })
 }

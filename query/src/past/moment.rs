@@ -37,7 +37,8 @@ impl TableAt {
         self.alive.len()
     }
 
-    fn is_alive(&self, slot: Slot) -> bool {
+    /// Whether a row was there.
+    pub(crate) fn is_alive(&self, slot: Slot) -> bool {
         self.alive[slot as usize]
     }
 

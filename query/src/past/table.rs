@@ -15,7 +15,7 @@ use crate::views::RowChunk;
 use domain::rows::{Row, Table, TaskGraph};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use store::{Position, ReadError, Text, Timestamp};
+use store::{Position, ReadError, Stamp, Text, Timestamp};
 
 /// A table through time: which rows there were, and what their columns said. All columns are read together when
 /// one of them is asked for first, but those of JSON, which are large and seldom asked for; from then on what is
@@ -28,6 +28,8 @@ pub(super) struct TablePast {
     keys: Arc<Keys>,
     alive: Timeline<bool>,
     lives: Lives,
+    /// For relationships: those that ever went out from a task.
+    from: EverFrom,
     /// What `alive` and `lives` know of.
     upto: Position,
     columns: Vec<Kept>,
@@ -63,6 +65,59 @@ struct Pass {
     columns: Vec<usize>,
     /// Ends of versions that none has followed yet.
     ends: FxHashMap<Slot, Position>,
+    /// When events were that it meets.
+    times: Times,
+}
+
+/// Positions and times of events, of each time little more than the first and the last.
+#[derive(Debug, Default)]
+struct Times {
+    /// Of ends, in order.
+    ends: Vec<(Position, Timestamp)>,
+    /// Of new rows, in any order.
+    births: Vec<(Position, Timestamp)>,
+}
+
+impl Times {
+    /// The position after all that were noted so.
+    fn end(&mut self, position: Position, time: Timestamp) {
+        match &mut self.ends[..] {
+            [.., (_, before), (last, of)] if *before == time && *of == time => *last = position,
+            _ => self.ends.push((position, time)),
+        }
+    }
+
+    fn told(mut self, world: &World) {
+        self.births.sort_unstable();
+        world.reader.learn_times(self.ends);
+        world.reader.learn_times(self.births);
+    }
+}
+
+/// Relationships by the task they go out from, those that are gone among them.
+#[derive(Debug, Default)]
+struct EverFrom {
+    by_task: FxHashMap<Text, Vec<Slot>>,
+    count: usize,
+}
+
+impl EverFrom {
+    fn note(&mut self, task: &Text, slot: Slot) {
+        if self.of(task).contains(&slot) {
+            return;
+        }
+        self.count += 1;
+        self.by_task.entry(task.clone()).or_default().push(slot);
+    }
+
+    fn of(&self, task: &str) -> &[Slot] {
+        self.by_task.get(task).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bytes it takes, about: lists grow by doubling.
+    fn bytes(&self) -> usize {
+        self.by_task.capacity() * (size_of::<(Text, Vec<Slot>)>() + 1) + 2 * self.count * size_of::<Slot>()
+    }
 }
 
 impl TablePast {
@@ -75,6 +130,7 @@ impl TablePast {
             keys: Arc::default(),
             alive: Timeline::default(),
             lives: Lives::default(),
+            from: EverFrom::default(),
             upto: Position::ZERO,
             columns: types.map(Kept::new).collect(),
             asked: 0,
@@ -84,6 +140,12 @@ impl TablePast {
     /// Whether the rows and those columns are known up to a position.
     pub(super) fn reaches(&self, columns: &[usize], position: Position) -> bool {
         self.upto >= position && columns.iter().all(|column| self.columns[*column].upto >= position)
+    }
+
+    /// How far both the rows and those columns are known; none if one of them is not known at all.
+    pub(super) fn known(&self, columns: &[usize]) -> Option<Position> {
+        let columns = columns.iter().map(|column| self.columns[*column].upto);
+        columns.chain([self.upto]).min().filter(|known| *known > Position::ZERO)
     }
 
     /// Reads on to the head of `world`: the rows, those columns, and the columns that stand where they stand.
@@ -118,7 +180,8 @@ impl TablePast {
             self.source(*place) == source && column.upto == from && is_read
         };
         let columns = self.columns.iter().enumerate().filter(goes_along).map(|(place, _)| place).collect();
-        Some(Pass { source, from, rows: own && self.upto == from, columns, ends: FxHashMap::default() })
+        let rows = own && self.upto == from;
+        Some(Pass { source, from, rows, columns, ends: FxHashMap::default(), times: Times::default() })
     }
 
     /// The table of the model that a column comes from.
@@ -137,19 +200,20 @@ impl TablePast {
             if closed.to_position > head {
                 break;
             }
-            let slot = self.slot(&closed.key);
+            let slot = self.slot(&closed.key, &closed.version.from, &mut pass);
             let from = closed.version.from.position;
             if from > pass.from {
                 self.began(&mut pass, slot, from, &closed.version.row);
             }
             pass.ends.insert(slot, closed.to_position);
+            pass.times.end(closed.to_position, closed.to_time);
         }
         let since = pass.from;
         for chunk in world.current.rows(pass.source).chunks().iter().filter(|chunk| newest(chunk) > since) {
             for (key, entry) in chunk.entries() {
                 let from = entry.version.from.position;
                 if from > since {
-                    let slot = self.slot(key);
+                    let slot = self.slot(key, &entry.version.from, &mut pass);
                     self.began(&mut pass, slot, from, &entry.version.row);
                 }
             }
@@ -157,6 +221,7 @@ impl TablePast {
         for (slot, end) in std::mem::take(&mut pass.ends) {
             self.ended(&pass, slot, end);
         }
+        std::mem::take(&mut pass.times).told(world);
         if pass.rows {
             self.alive.settle();
             self.upto = head;
@@ -169,8 +234,12 @@ impl TablePast {
         Ok(())
     }
 
-    fn slot(&mut self, key: &Text) -> Slot {
-        self.keys.known(key).unwrap_or_else(|| Arc::make_mut(&mut self.keys).slot(key))
+    /// The slot of a row one of whose versions that event began.
+    fn slot(&mut self, key: &Text, from: &Stamp, pass: &mut Pass) -> Slot {
+        self.keys.known(key).unwrap_or_else(|| {
+            pass.times.births.push((from.position, from.time));
+            Arc::make_mut(&mut self.keys).slot(key)
+        })
     }
 
     fn began(&mut self, pass: &mut Pass, slot: Slot, at: Position, row: &Row) {
@@ -180,6 +249,9 @@ impl TablePast {
         if pass.rows {
             self.alive.note(at.0, slot, true);
             self.lives.turn(slot, at, false);
+            if let Row::Relationship(row) = row {
+                self.from.note(&row.from_task_id, slot);
+            }
         }
         // No computed column is kept, so what they are made of does not matter.
         let graph = TaskGraph::default();
@@ -233,6 +305,21 @@ impl TablePast {
         self.keys.len() * (1 + wanted.len() * size_of::<i64>())
     }
 
+    /// The table of the model it is of.
+    pub(super) fn table(&self) -> Table {
+        self.table
+    }
+
+    /// How many rows there ever were.
+    pub(super) fn slots(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Of relationships: keys of those that ever went out from a task.
+    pub(super) fn ever_from(&self, task: &str) -> impl Iterator<Item = &Text> {
+        self.from.of(task).iter().map(|slot| &self.keys.all()[*slot as usize])
+    }
+
     /// The version of a row that was alive after the event at `position`.
     pub(super) fn life(&self, key: &str, position: Position) -> Option<Life> {
         self.lives.at(self.keys.known(key)?, position)
@@ -246,7 +333,7 @@ impl TablePast {
     /// Bytes it keeps.
     pub(super) fn bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(|column| column.of.bytes()).sum();
-        self.keys.bytes() + self.alive.bytes() + self.lives.bytes() + columns
+        self.keys.bytes() + self.alive.bytes() + self.lives.bytes() + self.from.bytes() + columns
     }
 
     /// Forgets the column that nobody asked for the longest, those of the last request left out. Tells whether

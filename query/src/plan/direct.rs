@@ -3,14 +3,14 @@
 
 use super::order::Key;
 use super::select::{Parts, Planner};
+use super::{AsOf, TableVersion};
 use crate::functions::{Comparison, Op};
 use crate::tables::{TableSchema, kept, next_task, tasks};
 use crate::typed::{Expr, Kind};
 use crate::types::Type;
 use domain::rows::Table;
-use grammar::ast::{Select, SourceKind, Version};
+use grammar::ast::{Select, SourceKind};
 use std::collections::BTreeSet;
-use store::Timestamp;
 
 /// Most parts of the expressions of a direct select: it runs on its caller's thread, which others wait for.
 const NODES_MAX: usize = 512;
@@ -18,7 +18,7 @@ const NODES_MAX: usize = 512;
 /// Values of one column that are looked up each.
 const VALUES_MAX: usize = 64;
 
-/// A select over the current rows of one table.
+/// A select over the rows of one table.
 #[derive(Debug, Clone)]
 pub struct Direct {
     pub(crate) schema: &'static TableSchema,
@@ -33,8 +33,8 @@ pub struct Direct {
     pub(crate) items: Vec<Expr>,
     pub(crate) offset: usize,
     pub(crate) limit: Option<usize>,
-    /// For scores.
-    pub(crate) now: Timestamp,
+    /// The moment of its rows.
+    pub(crate) at: AsOf,
 }
 
 /// Rows with one of these values in a column, or one of those in another, and so on.
@@ -52,17 +52,20 @@ pub(crate) struct Lookup {
 pub(crate) const KEY: usize = 0;
 
 impl Planner<'_> {
-    /// The direct form of a select that is neither grouped nor DISTINCT, if it has one: one table as it is now, a WHERE
+    /// The direct form of a select that is neither grouped nor DISTINCT, if it has one: one table at one moment, a WHERE
     /// that asks for values of its columns, and nothing that can fail (which of two errors is told depends on how
     /// a plan runs).
     pub(super) fn direct(&self, select: &Select, parts: &Parts) -> Option<Direct> {
-        let SourceKind::Table { name, version: Version::Statement } = &select.from.source.kind else {
+        let SourceKind::Table { name, version } = &select.from.source.kind else {
             return None;
         };
-        if !select.from.joins.is_empty() || !self.moments.at.is_head || self.with_name(&name.name).is_some() {
+        if !select.from.joins.is_empty() || self.with_name(&name.name).is_some() {
             return None;
         }
         let schema = self.catalog.schema(&name.name)?;
+        let TableVersion::At(at) = self.moments.version(schema, version, self.catalog).ok()? else {
+            return None;
+        };
         let table = kept(schema).filter(|_| schema.name != next_task::SCHEMA.name)?;
         let filter = parts.filter.as_ref()?;
         let ways = ways(filter);
@@ -84,21 +87,29 @@ impl Planner<'_> {
             items: parts.items.iter().map(|(_, item)| item.clone()).collect(),
             offset: parts.offset,
             limit: parts.limit,
-            now: self.moments.at.time,
+            at,
         })
     }
 }
 
 impl Direct {
+    /// Places of the columns it looks at.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let exprs = self.items.iter().chain(self.order.iter().map(|key| &key.expr)).chain([&self.filter]);
+        let mut columns = BTreeSet::new();
+        let mut ahead: Vec<&Expr> = exprs.collect();
+        while let Some(expr) = ahead.pop() {
+            if let Kind::Column(column) = &expr.kind {
+                columns.insert(column.column);
+            }
+            ahead.extend(expr.children());
+        }
+        columns.into_iter().collect()
+    }
+
     /// Whether it asks for how deep work is stacked on tasks.
     pub(crate) fn is_deep(&self) -> bool {
-        let exprs = self.items.iter().chain(self.order.iter().map(|key| &key.expr)).chain([&self.filter]);
-        self.table == Table::Tasks
-            && exprs.into_iter().any(|expr| {
-                expr.any(
-                    &|expr| matches!(expr.kind, Kind::Column(column) if tasks::DEEP.contains(&column.column)),
-                )
-            })
+        self.table == Table::Tasks && self.columns().iter().any(|column| tasks::DEEP.contains(column))
     }
 
     /// Whether the answer is in order of key, as rows are found.

@@ -22,7 +22,7 @@ mod test;
 pub use claim::{CLAIM_LIMIT_MAX, Claim, LEASE_MS_MAX, LEASE_MS_MIN, claim};
 pub use describe::{describe, show_tables};
 pub use direct::Direct;
-pub(crate) use direct::{KEY, Way};
+pub(crate) use direct::{KEY, Lookup, Way};
 pub use events::{EventPredicate, append_condition};
 pub use explain::explain_next_task;
 pub use next_task::next_task;

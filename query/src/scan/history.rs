@@ -4,7 +4,7 @@ use super::closed::closed;
 use super::deep::PastDepths;
 use super::exec::{ScanExec, Source};
 use super::{World, read_error, rows};
-use crate::past::{self, Past};
+use crate::past::{Few, Found, Needs, Past};
 use crate::plan::AsOf;
 use crate::tables::{self, Fields, HISTORY_COLUMNS, RowFields, TableSchema, tasks};
 use crate::value::Value;
@@ -157,7 +157,7 @@ impl Source for HistorySource {
         let scan = self.clone();
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
-            let batches = match scan.looked_up(&mut reservation).await? {
+            let batches = match scan.looked_up(&reservation).await? {
                 Some(versions) => stream::iter([scan.batch(&versions)]).boxed(),
                 None => {
                     let graphs = Graphs::load(&scan, &mut reservation).await?;
@@ -173,31 +173,33 @@ impl Source for HistorySource {
 
 impl HistorySource {
     /// The versions of the rows whose keys are asked for, if they are few enough to be looked up one by one.
-    async fn looked_up(&self, reservation: &mut MemoryReservation) -> Result<Option<Vec<Lived>>> {
+    async fn looked_up(&self, reservation: &MemoryReservation) -> Result<Option<Vec<Lived>>> {
         let Some(keys) = &self.keys else { return Ok(None) };
+        let mut few = Few::of(&self.world, self.table, Needs::of(self.table, &self.columns)).await?;
         let mut lives = Vec::new();
         for key in keys {
-            let of_key = Past::lives(&self.world, self.table, key).await?;
-            lives.extend(of_key.into_iter().map(|life| (key, life)));
+            lives.extend(few.lives(key).map(|life| (key, life)));
             if lives.len() > LOOK_UPS_MAX {
                 return Ok(None);
             }
         }
-        let mut versions = Vec::with_capacity(lives.len());
+        let mut found = Vec::with_capacity(lives.len());
         for (key, life) in lives {
-            let found = past::version(&self.world, self.table, key, life).map_err(read_error)?;
-            let Some(past::Found { mut entry, to }) = found else { continue };
-            if self.needs(&tasks::COUNTS) {
-                let beside = Past::row(&self.world, Table::TaskGraph, key, life.from).await?;
-                entry.graph = beside.as_ref().map_or_else(TaskGraph::default, rows::graph_of);
-            }
-            let mut depth = 0;
-            if self.needs(&tasks::DEEP) {
-                let at = AsOf { position: life.from, time: entry.version.from.time, is_head: false };
-                let columns = [tasks::place::DEPENDENCY_DEPTH];
-                let then = Past::at(&self.world, Table::Tasks, at, columns, reservation).await?;
-                depth = then.slot(key).map_or(0, |slot| then.depth(slot));
-            }
+            let version = few.version(key, life).map_err(read_error)?;
+            found.extend(version.map(|version| (key, version)));
+        }
+        drop(few);
+        let mut versions = Vec::with_capacity(found.len());
+        for (key, Found { entry, depth, to }) in found {
+            let depth = match depth {
+                Some(depth) => depth,
+                None => {
+                    let from = &*entry.version.from;
+                    let at = AsOf { position: from.position, time: from.time, is_head: false };
+                    let key = std::iter::once(&**key);
+                    Past::depths(&self.world, at, key, &mut reservation.new_empty()).await?[0]
+                }
+            };
             versions.push(Lived { entry, depth, to });
         }
         Ok(Some(versions))
@@ -273,7 +275,8 @@ impl Graphs {
     }
 
     fn add(&mut self, key: Text, entry: Entry, to: Option<Position>) {
-        let version = (entry.version.from.position, to, rows::graph_of(&entry));
+        let Row::TaskGraph(graph) = entry.version.row else { return };
+        let version = (entry.version.from.position, to, graph);
         self.versions.entry(key).or_default().push(version);
     }
 

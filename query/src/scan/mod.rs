@@ -17,7 +17,7 @@ pub(crate) use exec::ScanExec;
 pub(crate) use history::HistoryTable;
 pub(crate) use left_out::LeftOutTable;
 pub(crate) use next_task::NextTaskTable;
-pub(crate) use rows::RowsTable;
+pub(crate) use rows::{RowsTable, is_looked_up};
 
 use crate::past::Past;
 use crate::tables::subscriptions::DurableSubscription;

@@ -1,22 +1,22 @@
 //! `next_task`: the tasks of a moment that could be taken, best first.
 
 use super::exec::{ScanExec, Source};
-use super::{World, asking};
-use crate::past::{HELD, Past, RowAt, Slot};
+use super::rows::is_looked_up;
+use super::{World, asking, read_error};
+use crate::past::{Few, HELD, Needs, Past, RowAt, Slot, TableAt};
 use crate::plan::AsOf;
 use crate::tables::next_task::SCHEMA;
 use crate::tables::tasks::place;
-use crate::views::{Entry, Projection};
+use crate::views::Projection;
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use domain::offer;
+use domain::offer::{self, Rank};
 use domain::rows::{Agent, Row, Table, Task, TaskGraph, TaskStatus};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::cmp::Ordering;
@@ -99,15 +99,15 @@ impl Source for NextTaskSource {
 
     fn open(
         &self,
-        _: Option<usize>,
+        fetch: Option<usize>,
         memory: &Arc<dyn MemoryPool>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let scan = self.clone();
         let mut reservation = MemoryConsumer::new(self.describe()).register(memory);
         let batches = async move {
             let batches = match scan.at.is_head {
-                true => scan.now().boxed(),
-                false => scan.then(&mut reservation).await?.boxed(),
+                true => scan.now(),
+                false => scan.then(fetch, &mut reservation).await?,
             };
             Ok::<_, DataFusionError>(batches.inspect(move |_| _ = &reservation))
         };
@@ -140,60 +140,92 @@ impl NextTaskSource {
         let depths = self.world.current.depths();
         let offered = self.world.current.rows(Table::Tasks).iter().filter_map(|(id, entry)| {
             let Row::Task(task) = &entry.version.row else { return None };
-            let offered = self.is_offered(task, &entry.graph);
-            offered.then(|| Offer { task: task.clone(), depth: depths.get(id), row: entry.clone() })
+            self.is_offered(task, &entry.graph).then(|| {
+                let depth = depths.get(id);
+                Offer { rank: Rank::of(task, depth), depth, row: entry.clone() }
+            })
         });
         let offered = offered.collect();
-        let rows = move |batch: &[Offer<Entry>]| {
-            self.projection.rows(batch.iter().map(|offer| (&offer.row, offer.depth)))
-        };
-        best_first(offered, rows)
+        let batches = best_first(offered).map(move |batch| {
+            Ok(self.projection.rows(batch.iter().map(|offer| (&offer.row, offer.depth)))?)
+        });
+        stream::iter(batches).boxed()
     }
 
-    /// Those of a past moment.
+    /// Those of a past moment, of which no more than `fetch` are wanted.
     async fn then(
         self,
+        fetch: Option<usize>,
         reservation: &mut MemoryReservation,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let columns = DECISIVE.into_iter().chain(self.projection.columns.iter().copied());
-        let tasks = Past::at(&self.world, Table::Tasks, self.at, columns, reservation).await?;
-        let open = BTreeSet::from([TaskStatus::Open.as_str().to_owned()]);
-        let offered = tasks.column(place::STATUS).map_or_else(BinaryHeap::new, |status| {
-            let is_open = status.is_one_of(&open);
-            let offered = tasks.rows().filter(|slot| is_open(*slot)).filter_map(|slot| {
-                let task = tasks.task(slot);
-                let offered = self.is_offered(&task, &tasks.graph(slot));
-                offered.then(|| Offer { task: Arc::new(task), depth: tasks.depth(slot), row: slot })
+        let tasks = Past::at(&self.world, Table::Tasks, self.at, DECISIVE, reservation).await?;
+        let offered = self.offered(&tasks);
+        reservation.try_grow(offered.len() * size_of::<Offer<Slot>>())?;
+        let shown = offered.len().min(fetch.unwrap_or(usize::MAX));
+        if is_looked_up(shown, tasks.slots(), &self.projection.columns) {
+            let scan = Arc::new(self);
+            let batches = stream::iter(best_first(offered)).then(move |batch| {
+                let scan = scan.clone();
+                async move { scan.look_up(&batch).await }
             });
-            offered.collect()
-        });
-        reservation.try_grow(offered.len() * (size_of::<Offer<Slot>>() + size_of::<Task>()))?;
-        let rows = move |batch: &[Offer<Slot>]| {
+            return Ok(batches.boxed());
+        }
+        let columns = self.projection.columns.iter().copied();
+        let tasks = Past::at(&self.world, Table::Tasks, self.at, columns, reservation).await?;
+        let batches = best_first(offered).map(move |batch| {
             let rows: Vec<RowAt<'_>> = batch.iter().map(|offer| tasks.row(offer.row)).collect();
-            self.projection.fields(&rows)
-        };
-        Ok(best_first(offered, rows))
+            Ok(self.projection.fields(&rows)?)
+        });
+        Ok(stream::iter(batches).boxed())
+    }
+
+    /// What of the tasks of a moment was offered.
+    fn offered(&self, tasks: &TableAt) -> BinaryHeap<Offer<Slot>> {
+        let columns = (tasks.column(place::STATUS), tasks.column(place::OWNER_AGENT_ID));
+        let (Some(status), Some(owner)) = columns else { return BinaryHeap::new() };
+        // Most tasks are not open, or somebody else's: of these no more is looked at.
+        let open = BTreeSet::from([TaskStatus::Open.as_str().to_owned()]);
+        let is_open = status.is_one_of(&open);
+        let asking = self.agent.as_ref().map(|agent| &agent.id);
+        let may_ask = |slot| owner.text(slot).is_none_or(|owner| Some(owner) == asking);
+        let slots = tasks.rows().filter(|slot| is_open(*slot) && may_ask(*slot));
+        let offered = slots.filter_map(|slot| {
+            let (task, depth) = (tasks.task(slot), tasks.depth(slot));
+            let offered = self.is_offered(&task, &tasks.graph(slot));
+            offered.then(|| Offer { rank: Rank::of(&task, depth), depth, row: slot })
+        });
+        offered.collect()
+    }
+
+    /// The rows of some offers of a past moment, by their keys.
+    async fn look_up(&self, offers: &[Offer<Slot>]) -> Result<RecordBatch> {
+        let Self { world, at, projection, .. } = self;
+        // Depths are known already.
+        let needs = Needs::but_depths(Table::Tasks, &projection.columns);
+        let mut few = Few::of(world, Table::Tasks, needs).await?;
+        let mut rows = Vec::with_capacity(offers.len());
+        for offer in offers {
+            let row = few.row(offer.rank.id(), at.position).map_err(read_error)?;
+            rows.extend(row.map(|row| (row.entry, offer.depth)));
+        }
+        Ok(projection.rows(rows.iter().map(|(row, depth)| (row, *depth)))?)
     }
 }
 
 /// Finding the best of many is cheap as long as the rest need not be sorted: a heap, emptied as far as somebody
 /// takes from it.
-fn best_first<R: Send + 'static>(
-    mut heap: BinaryHeap<Offer<R>>,
-    rows: impl Fn(&[Offer<R>]) -> Result<RecordBatch, ArrowError> + Send + 'static,
-) -> BoxStream<'static, Result<RecordBatch>> {
+fn best_first<R>(mut heap: BinaryHeap<Offer<R>>) -> impl Iterator<Item = Vec<Offer<R>>> {
     let mut size = BATCH_ROWS_FIRST;
-    let batches = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let batch: Vec<Offer<R>> = std::iter::from_fn(|| heap.pop()).take(size).collect();
         size = (size * 2).min(BATCH_ROWS_MAX);
-        (!batch.is_empty()).then(|| rows(&batch).map_err(Into::into))
-    });
-    stream::iter(batches).boxed()
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 /// A task that is offered, and where its row is.
 struct Offer<R> {
-    task: Arc<Task>,
+    rank: Rank,
     depth: u32,
     row: R,
 }
@@ -201,7 +233,7 @@ struct Offer<R> {
 /// Greater is better: the heap gives its greatest first.
 impl<R> Ord for Offer<R> {
     fn cmp(&self, other: &Self) -> Ordering {
-        offer::cmp((&self.task, self.depth), (&other.task, other.depth)).reverse()
+        other.rank.cmp(&self.rank)
     }
 }
 

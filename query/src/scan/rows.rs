@@ -1,14 +1,13 @@
 //! Tables as they are, or were at one moment.
 
-use super::World;
 use super::exec::{ScanExec, Source};
 use super::pushdown::{Condition, condition};
-use crate::past::{Past, RowAt, Slot, TableAt};
+use super::{World, read_error};
+use crate::past::{Few, Found, Needs, Past, RowAt, Slot, TableAt};
 use crate::plan::AsOf;
 use crate::tables::TableSchema;
-use crate::tables::tasks::{self, place};
 use crate::types::Type;
-use crate::views::{Depths, Entry, Projection, Rows, SomeDepths};
+use crate::views::{Depths, Projection, Rows, SomeDepths};
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -17,18 +16,30 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use domain::rows::{Row, Table, TaskGraph};
+use domain::rows::{Row, Table};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::Text;
 
-/// Rows of a batch of a past moment.
+/// Rows of the longest batch of a past moment.
 const BATCH_ROWS: usize = 8_192;
 
-/// Rows of a past table that can be gone through in about the time that it takes to look one up by its key. When
-/// fewer than one in so many are wanted, they are looked up.
-const ROWS_PER_LOOK_UP: usize = 64;
+/// Rows of its first batch; each later one is twice as long. Who wants some of the rows that a condition leaves mostly finds
+/// them in the first.
+const BATCH_ROWS_FIRST: usize = 512;
+
+/// Rows of a past moment that are looked up by their keys together.
+const BATCH_LOOK_UPS: usize = 256;
+
+/// Values of columns of a past moment that can be put together in about the time that it takes to look a row up by its
+/// key.
+const VALUES_PER_LOOK_UP: usize = 4_096;
+
+/// Whether so many rows out of `slots` are looked up by their keys, instead of putting these columns together.
+pub(crate) fn is_looked_up(rows: usize, slots: usize, columns: &[usize]) -> bool {
+    rows.saturating_mul(VALUES_PER_LOOK_UP) <= slots.saturating_mul(columns.len())
+}
 
 /// A table at a moment.
 #[derive(Debug)]
@@ -202,8 +213,13 @@ impl RowsSource {
     /// The current rows of some keys. No more depths are worked out than theirs.
     fn looked_up(&self) -> BoxStream<'static, Result<RecordBatch>> {
         let current = &self.world.current;
-        let mut depths = self.projection.needs_depths().then(|| SomeDepths::new(current));
-        let depth = |key: &Text| depths.as_mut().map_or(0, |depths| depths.get(key));
+        let mut depths = self.projection.needs_depths().then(SomeDepths::default);
+        let depth = |key: &Text| {
+            depths.as_mut().map_or(0, |depths| {
+                let Ok(depth) = depths.get(key, &**current);
+                depth
+            })
+        };
         self.found(current.rows(self.table), depth)
     }
 
@@ -222,26 +238,29 @@ impl RowsSource {
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let Self { world, table, at, .. } = self;
         if let Some(keys) = &self.keys {
-            let mut keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+            let mut keys: Vec<Text> = keys.iter().map(|key| Text::from(&**key)).collect();
             if self.reversed {
                 keys.reverse();
             }
-            return self.one_by_one(keys.into_iter(), reservation).await;
+            return Ok(self.clone().one_by_one(keys, reservation));
         }
         let looked_at = self.words.iter().map(|(column, _)| *column);
         let found = Past::at(world, *table, *at, looked_at, reservation).await?;
         let slots = self.slots(&found, fetch.unwrap_or(usize::MAX));
         reservation.try_grow(slots.capacity() * size_of::<Slot>())?;
-        if slots.len() * ROWS_PER_LOOK_UP <= found.slots() {
-            return self.one_by_one(slots.iter().map(|slot| &**found.key(*slot)), reservation).await;
+        if is_looked_up(slots.len(), found.slots(), &self.projection.columns) {
+            let keys = slots.iter().map(|slot| found.key(*slot).clone()).collect();
+            return Ok(self.clone().one_by_one(keys, reservation));
         }
         let columns = self.projection.columns.iter().copied();
         let found = Past::at(world, *table, *at, columns, reservation).await?;
         let projection = self.projection.clone();
-        let batches = (0..slots.len()).step_by(BATCH_ROWS).map(move |first| {
-            let some = &slots[first..slots.len().min(first + BATCH_ROWS)];
+        let (mut first, mut size) = (0, BATCH_ROWS_FIRST);
+        let batches = std::iter::from_fn(move || {
+            let some = &slots[first..slots.len().min(first + size)];
+            (first, size) = (first + some.len(), BATCH_ROWS.min(size * 2));
             let rows: Vec<RowAt<'_>> = some.iter().map(|slot| found.row(*slot)).collect();
-            projection.fields(&rows).map_err(Into::into)
+            (!rows.is_empty()).then(|| projection.fields(&rows).map_err(Into::into))
         });
         Ok(stream::iter(batches).boxed())
     }
@@ -262,29 +281,39 @@ impl RowsSource {
     }
 
     /// The rows of some keys, in that order, as they were at a past moment.
-    async fn one_by_one(
-        &self,
-        keys: impl Iterator<Item = &str>,
-        reservation: &mut MemoryReservation,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let Self { world, table, at, .. } = self;
-        let depths = match self.projection.needs_depths() {
-            true => Some(Past::at(world, Table::Tasks, *at, [place::DEPENDENCY_DEPTH], reservation).await?),
-            false => None,
-        };
-        let mut found = Vec::new();
-        for key in keys {
-            let Some(mut entry) = Past::row(world, *table, key, at.position).await? else { continue };
-            if self.projection.needs(&tasks::COUNTS) {
-                let beside = Past::row(world, Table::TaskGraph, key, at.position).await?;
-                entry.graph = beside.as_ref().map_or_else(TaskGraph::default, graph_of);
+    fn one_by_one(
+        self,
+        keys: Vec<Text>,
+        reservation: &MemoryReservation,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
+        let begun = (self, keys.into_iter(), reservation.new_empty());
+        let batches = stream::try_unfold(begun, |(scan, mut keys, mut reservation)| async move {
+            let some: Vec<Text> = keys.by_ref().take(BATCH_LOOK_UPS).collect();
+            if some.is_empty() {
+                return Ok(None);
             }
-            let depth = depths.as_ref().and_then(|depths| Some(depths.depth(depths.slot(key)?)));
-            found.push((entry, depth.unwrap_or(0)));
-        }
-        let rows = found.iter().map(|(entry, depth)| (entry, *depth));
-        let batch = self.projection.rows(rows).map_err(Into::into);
-        Ok(stream::iter([batch]).boxed())
+            let batch = scan.look_up(&some, &mut reservation).await?;
+            Ok(Some((batch, (scan, keys, reservation))))
+        });
+        batches.boxed()
+    }
+
+    async fn look_up(&self, keys: &[Text], reservation: &mut MemoryReservation) -> Result<RecordBatch> {
+        let Self { world, table, at, projection, .. } = self;
+        let mut few = Few::of(world, *table, Needs::of(*table, &projection.columns)).await?;
+        let found = keys.iter().filter_map(|key| few.row(key, at.position).transpose());
+        let found: Vec<Found> = found.collect::<Result<_, _>>().map_err(read_error)?;
+        drop(few);
+        let depths: Vec<u32> = match found.iter().map(|found| found.depth).collect() {
+            Some(depths) => depths,
+            None => {
+                let tasks = found.iter().filter_map(|found| task_id(&found.entry.version.row));
+                Past::depths(world, *at, tasks, reservation).await?
+            }
+        };
+        reservation.free();
+        let rows = found.iter().map(|found| &found.entry).zip(depths);
+        Ok(projection.rows(rows)?)
     }
 
     /// Of these rows those that are asked for.
@@ -320,11 +349,11 @@ impl RowsSource {
     }
 }
 
-/// What a row of the table beside `tasks` says.
-pub(super) fn graph_of(entry: &Entry) -> TaskGraph {
-    match entry.version.row {
-        Row::TaskGraph(graph) => graph,
-        _ => TaskGraph::default(),
+/// The id of a row that is a task.
+fn task_id(row: &Row) -> Option<&str> {
+    match row {
+        Row::Task(task) => Some(&task.id),
+        _ => None,
     }
 }
 

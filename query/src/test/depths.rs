@@ -4,7 +4,7 @@ use super::fixture::{Fixture, create};
 use super::refold::steps;
 use crate::views::SomeDepths;
 use domain::Command;
-use domain::command::{AddRelationship, Guard, Outcome, TransitionTask};
+use domain::command::{AddRelationship, Guard, Outcome, TransitionTask, UpdateTask};
 use domain::rows::{RelationshipType, Table, TaskStatus};
 use std::sync::Arc;
 use store::Decider;
@@ -61,14 +61,19 @@ fn all_ways_agree_at_every_position() {
         work.evolve(&step.event, &mut Vec::new());
         let after = &step.after;
         let all = after.depths();
-        let mut some = SomeDepths::new(after);
+        let mut some = SomeDepths::default();
         let mut rows = Vec::new();
         for (id, entry) in after.rows(Table::Tasks).iter() {
             let depth = all.get(id);
             deepest = deepest.max(depth);
             assert_eq!(work.depth(id), depth, "{id} at {}", step.event.position);
-            assert_eq!(some.get(id), depth, "{id} at {}", step.event.position);
-            assert_eq!(SomeDepths::new(after).get(id), depth, "{id} alone at {}", step.event.position);
+            assert_eq!(some.get(id, after), Ok(depth), "{id} at {}", step.event.position);
+            assert_eq!(
+                SomeDepths::default().get(id, after),
+                Ok(depth),
+                "{id} alone at {}",
+                step.event.position
+            );
             rows.push(format!(r#"{{"id":"{id}","dependency_depth":{depth}}}"#));
             if entry.version.from.position == step.event.position {
                 let from = step.event.position;
@@ -98,6 +103,35 @@ fn all_ways_agree_at_every_position() {
     let mut told = fixture.query(&format!("{history} WHERE id = 'a'"));
     told.sort();
     assert_eq!(told, of_a);
+}
+
+/// More relationships than are followed one by one.
+#[test]
+fn a_task_that_hundreds_wait_for() {
+    let fixture = Fixture::new();
+    fixture.run(create("hub", |_| {}));
+    for nth in 0..300 {
+        let id = format!("w{nth:03}");
+        let blocker = if nth % 2 == 0 { "hub".into() } else { format!("w{:03}", nth - 1).into() };
+        fixture.run(create(&id, |task| task.blocked_by = vec![blocker]));
+    }
+    let then = fixture.head();
+    let hub = "FROM tasks WHERE id = 'hub'";
+    fixture.run(Command::UpdateTask(UpdateTask {
+        task_id: "hub".into(),
+        guard: Guard { override_lease: true, ..Guard::default() },
+        title: Some("renamed".into()),
+        ..UpdateTask::default()
+    }));
+    // By its key and in a scan, each twice: when nothing is known yet of the past, and then.
+    for _ in 0..2 {
+        let depth = |select: &str| fixture.query(&format!("{select} AS OF POSITION {then}"));
+        let expected = [r#"{"id":"hub","dependency_depth":2}"#];
+        assert_eq!(depth(&format!("SELECT id, dependency_depth {hub}")), expected);
+        assert_eq!(depth("SELECT id, dependency_depth FROM tasks LIMIT 1"), expected);
+        let history = "SELECT dependency_depth FROM tasks HISTORY WHERE id = 'hub'";
+        assert_eq!(fixture.query(history), [r#"{"dependency_depth":0}"#, r#"{"dependency_depth":2}"#]);
+    }
 }
 
 /// What they are made of did not change, so they are not made again.

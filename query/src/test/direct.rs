@@ -35,7 +35,7 @@ const TABLES: [(&str, Columns); 7] = [
 ];
 
 /// Statements that are compared.
-const STATEMENTS: u64 = 1_500;
+const STATEMENTS: u64 = 2_000;
 
 /// A small generator, so that every run writes the same statements (xorshift64).
 struct Random(u64);
@@ -167,28 +167,42 @@ fn rows(fixture: &Fixture, query: PreparedQuery) -> Result<Vec<String>, QueryErr
 fn random_statements_are_answered_as_their_plan_answers_them() {
     let fixture = populated();
     let mut random = Random(START as u64);
-    let (mut direct, mut found) = (0, 0);
+    let (mut direct, mut found) = ([0; 2], 0);
     for nth in 0..STATEMENTS {
         // What changes in between is seen by both.
         if nth % 100 == 0 {
             fixture.run(create(&format!("n{nth}x"), |task| task.parent_id = Some("n1".into())));
         }
-        let pql = random.statement();
+        let mut pql = random.statement();
+        let is_past = random.below(2) == 0;
+        if is_past {
+            // Rather later than sooner: there is more then.
+            let head = fixture.head().0 as usize;
+            let moment = random.below(head).max(random.below(head)).max(random.below(head));
+            pql += &format!(" AS OF POSITION {moment}");
+        }
         let query = prepared(&fixture, &pql);
-        direct += usize::from(query.answers_directly());
         let planned = rows(&fixture, query.clone().by_plan()).unwrap();
+        direct[usize::from(is_past)] += usize::from(query.answers_directly());
         assert_eq!(rows(&fixture, query).unwrap(), planned, "{pql}");
         found += planned.len();
     }
-    assert!(direct > 1_000, "{direct} were direct");
+    assert!(direct.iter().all(|direct| *direct > 600), "{direct:?} were direct, now and then");
     assert!(found > 10_000, "{found} rows were compared");
 }
 
 #[test]
 fn what_is_direct() {
     let fixture = populated();
-    let is_direct = |pql: &str| prepared(&fixture, pql).answers_directly();
+    let last = (fixture.head().0 - 1).to_string();
+    let is_direct = |pql: &str| prepared(&fixture, &pql.replace("LAST", &last)).answers_directly();
+    // Nothing is read of the past on the caller's own thread, or little.
+    let then = "SELECT * FROM tasks WHERE id = 't1' AS OF POSITION 30";
+    assert!(!is_direct(then));
+    rows(&fixture, prepared(&fixture, then)).unwrap();
+    rows(&fixture, prepared(&fixture, "SELECT id FROM tasks AS OF POSITION 30")).unwrap();
     for pql in [
+        then,
         "SELECT * FROM tasks WHERE id = 't1'",
         "SELECT id FROM tasks WHERE 't1' = id AND priority > 0",
         "SELECT id FROM tasks WHERE id IN ('t1', 't2') ORDER BY title DESC LIMIT 1",
@@ -197,9 +211,13 @@ fn what_is_direct() {
         "SELECT id FROM tasks WHERE parent_id = 'n1'",
         // All are too many, the first five are not.
         "SELECT id FROM tasks WHERE status = 'open' LIMIT 5",
+        "SELECT score FROM tasks AS OF POSITION 30 WHERE parent_id = 't1'",
+        "SELECT id FROM tasks WHERE status = 'open' LIMIT 5 AS OF POSITION LAST",
     ] {
         assert!(is_direct(pql), "{pql}");
     }
+    fixture.run(create("later", |_| {}));
+    assert!(is_direct(then), "a little is read on");
     for pql in [
         "SELECT id FROM tasks",
         "SELECT id FROM tasks WHERE status = 'open'",
@@ -212,7 +230,9 @@ fn what_is_direct() {
         "SELECT DISTINCT id FROM tasks WHERE id = 't1'",
         "SELECT id FROM tasks WHERE id = 't1' AND id IN (SELECT task_id FROM runs)",
         "SELECT a.id FROM tasks a JOIN tasks b ON a.id = b.id WHERE a.id = 't1'",
-        "SELECT id FROM tasks WHERE id = 't1' AS OF POSITION 5",
+        "SELECT id FROM tasks WHERE status = 'open' AS OF POSITION LAST",
+        "SELECT metadata FROM tasks WHERE status = 'open' LIMIT 5 AS OF POSITION LAST",
+        "SELECT id FROM runs WHERE id = 'x' AS OF POSITION 30",
         "SELECT id FROM tasks HISTORY WHERE id = 't1'",
         "SELECT id FROM next_task WHERE id = 't1'",
         "SELECT position FROM events WHERE id = 'x'",

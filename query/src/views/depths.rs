@@ -6,6 +6,7 @@ use super::rows::Rows;
 use domain::depth::Downstream;
 use domain::rows::{Relationship, RelationshipType, Row, Table, Task};
 use rustc_hash::FxHashMap;
+use std::convert::Infallible;
 use store::Text;
 
 /// The depths of all tasks of a moment.
@@ -37,21 +38,42 @@ impl Depths {
     }
 }
 
+/// Who waits for whom at a moment.
+pub(crate) trait Waiting {
+    /// Why that may not be found.
+    type Error;
+
+    /// Adds the unfinished tasks that wait for this one. Some may come twice.
+    fn waiting(&self, task: &Text, found: &mut Vec<Text>) -> Result<(), Self::Error>;
+}
+
+impl Waiting for Current {
+    type Error = Infallible;
+
+    fn waiting(&self, task: &Text, found: &mut Vec<Text>) -> Result<(), Infallible> {
+        for key in self.about(Table::Relationships, task) {
+            let row = self.rows(Table::Relationships).row(key);
+            if let Some(edge) = row.and_then(|(_, entry)| blocks(&entry.version.row))
+                && edge.from_task_id == *task
+                && is_unfinished(self.rows(Table::Tasks), &edge.to_task_id)
+            {
+                found.push(edge.to_task_id.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The depths of some tasks of a moment: what each costs is what waits for it, however many others there are.
-#[derive(Debug)]
-pub(crate) struct SomeDepths<'a> {
-    current: &'a Current,
+#[derive(Debug, Default)]
+pub(crate) struct SomeDepths {
     waits: Waits,
     depths: domain::depth::Depths,
 }
 
-impl<'a> SomeDepths<'a> {
-    pub(crate) fn new(current: &'a Current) -> Self {
-        Self { current, waits: Waits::default(), depths: domain::depth::Depths::default() }
-    }
-
-    /// The depth of a task.
-    pub(crate) fn get(&mut self, task: &Text) -> u32 {
+impl SomeDepths {
+    /// The depth of a task; each time of the same moment. After an error nothing more may be asked.
+    pub(crate) fn get<W: Waiting>(&mut self, task: &Text, moment: &W) -> Result<u32, W::Error> {
         // Who waits for whom is read as far as it leads and was not read before. So nothing that is known changes.
         let known = self.waits.numbers.len();
         let node = self.waits.number(task);
@@ -59,23 +81,19 @@ impl<'a> SomeDepths<'a> {
         if self.waits.numbers.len() > known {
             ahead.push(task.clone());
         }
+        let mut waiting = Vec::new();
         while let Some(task) = ahead.pop() {
-            for key in self.current.about(Table::Relationships, &task) {
-                let row = self.current.rows(Table::Relationships).row(key);
-                if let Some(edge) = row.and_then(|(_, entry)| blocks(&entry.version.row))
-                    && edge.from_task_id == task
-                    && is_unfinished(self.current.rows(Table::Tasks), &edge.to_task_id)
-                {
-                    let known = self.waits.numbers.len();
-                    self.waits.add(&edge.from_task_id, &edge.to_task_id);
-                    if self.waits.numbers.len() > known {
-                        ahead.push(edge.to_task_id.clone());
-                    }
+            moment.waiting(&task, &mut waiting)?;
+            for waiting in waiting.drain(..) {
+                let known = self.waits.numbers.len();
+                self.waits.add(&task, &waiting);
+                if self.waits.numbers.len() > known {
+                    ahead.push(waiting);
                 }
             }
         }
         self.depths.grow(self.waits.by_number.len());
-        self.depths.depth(node, &self.waits)
+        Ok(self.depths.depth(node, &self.waits))
     }
 }
 

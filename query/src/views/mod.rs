@@ -9,7 +9,7 @@ mod rows;
 mod tally;
 
 pub(crate) use current::Current;
-pub(crate) use depths::{Depths, SomeDepths, blocks, unfinished};
+pub(crate) use depths::{Depths, SomeDepths, Waiting, blocks, unfinished};
 pub use pinned::{Pinned, TaskViews};
 pub(crate) use rows::{Entry, Projection, RowChunk, Rows};
 pub use tally::Counts;

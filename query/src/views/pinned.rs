@@ -108,7 +108,7 @@ impl Pinned {
     /// What makes views of several tasks, and works out nothing twice for them.
     #[must_use]
     pub fn views(&self) -> TaskViews<'_> {
-        TaskViews { depths: SomeDepths::new(&self.current), now: self.now }
+        TaskViews { current: &self.current, depths: SomeDepths::default(), now: self.now }
     }
 
     /// What the relationships say of a task; all zero for one that has none.
@@ -173,7 +173,8 @@ fn bare(entry: &Entry) -> Option<(&Arc<Task>, &TaskGraph)> {
 /// Makes views of tasks of a [`Pinned`].
 #[derive(Debug)]
 pub struct TaskViews<'a> {
-    depths: SomeDepths<'a>,
+    current: &'a Current,
+    depths: SomeDepths,
     now: Timestamp,
 }
 
@@ -181,6 +182,7 @@ impl TaskViews<'_> {
     /// A task of [`Pinned::bare_task`] with its computed columns.
     #[must_use]
     pub fn of(&mut self, task: &Arc<Task>, graph: TaskGraph) -> TaskView {
-        TaskView { task: task.clone(), graph, depth: self.depths.get(&task.id), now: self.now }
+        let Ok(depth) = self.depths.get(&task.id, self.current);
+        TaskView { task: task.clone(), graph, depth, now: self.now }
     }
 }

@@ -67,6 +67,13 @@ impl<R: StoredRow> Reader<R> {
         self.fetch().time(position).map(Some)
     }
 
+    /// Takes note of when events happened, of whoever met their positions and times elsewhere (in the stamps of
+    /// versions); best in order of position. As time never runs backwards, between two of one time all have it: for
+    /// those [`Reader::time`] and [`Reader::position_at`] look into no record. What is kept is bounded.
+    pub fn learn_times(&self, met: impl IntoIterator<Item = (Position, Timestamp)>) {
+        self.disk.times.learn(met);
+    }
+
     /// Events after `after` and up to `upto` (included; the head when it is past it).
     pub fn events(
         &self,

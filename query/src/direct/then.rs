@@ -13,6 +13,9 @@ use store::Text;
 /// Most rows that are looked up by their keys: each may have to be read from the disk.
 const LOOK_UPS_MAX: usize = 64;
 
+/// Most columns that are put together before it is known whether a row is found.
+const COLUMNS_MAX: usize = 4;
+
 pub(super) fn answer(task: &Task<'_>, world: &World) -> Option<Answer> {
     let columns = task.direct.columns();
     if let Some((nth, way)) = task.direct.by_key() {
@@ -20,14 +23,17 @@ pub(super) fn answer(task: &Task<'_>, world: &World) -> Option<Answer> {
         let keys = keys.into_iter().map(|key| Text::from(&**key));
         return looked_up(task, world, keys.collect(), &columns, vec![nth]);
     }
-    let (found, slots) = candidates(task, world)?;
+    let (found, slots) = candidates(task, world, &columns)?;
     let ways = (0..task.direct.ways.len()).collect();
     let is_deep = columns.iter().any(|column| is_deep(task, *column));
-    if is_deep || (is_looked_up(slots.len(), found.slots(), &columns)) {
+    if is_deep || is_looked_up(slots.len(), found.slots(), &columns) {
         let keys = slots.iter().map(|slot| found.key(*slot).clone()).collect();
         return looked_up(task, world, keys, &columns, ways);
     }
-    let found = Past::at_once(world, task.direct.table, task.direct.at, &columns)?;
+    let found = match columns.iter().all(|column| *column == KEY || found.column(*column).is_some()) {
+        true => found,
+        false => Past::at_once(world, task.direct.table, task.direct.at, &columns)?,
+    };
     task.of(slots.iter().map(|slot| Some(found.row(*slot))), None, ways)
 }
 
@@ -36,12 +42,16 @@ fn is_deep(task: &Task<'_>, column: usize) -> bool {
 }
 
 /// The rows that all ways find, in order of key; where these are many, the first of them if that may be enough.
-fn candidates(task: &Task<'_>, world: &World) -> Option<(TableAt, Vec<Slot>)> {
+/// Beside them is what they were found in, with the columns that are `wanted` if these are few.
+fn candidates(task: &Task<'_>, world: &World, wanted: &[usize]) -> Option<(TableAt, Vec<Slot>)> {
     let lookups = || task.direct.ways.iter().flatten();
-    let columns: BTreeSet<usize> = lookups().map(|lookup| lookup.column).collect();
+    let mut columns: BTreeSet<usize> = lookups().map(|lookup| lookup.column).collect();
     // A key is no column of texts here; what else is asked for beside it is looked for in all rows.
     if columns.contains(&KEY) {
         return None;
+    }
+    if wanted.len() <= COLUMNS_MAX && !wanted.iter().any(|column| is_deep(task, *column)) {
+        columns.extend(wanted);
     }
     let columns: Vec<usize> = columns.into_iter().collect();
     let table = Past::at_once(world, task.direct.table, task.direct.at, &columns)?;

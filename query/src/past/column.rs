@@ -3,8 +3,10 @@
 use super::Slot;
 use super::timeline::Timeline;
 use super::words::{Code, Words};
+use crate::lower::Builder;
 use crate::types::Type;
 use crate::value::Value;
+use datafusion::arrow::array::{ArrayRef, Int64Array, StringBuilder, TimestampMicrosecondArray};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -139,6 +141,29 @@ impl ColumnAt {
                 set.map_or(Value::Null, |members| Value::Set(Cow::Borrowed(members)))
             }
             Self::Numbers(numbers) => numbers[slot as usize].value(ty),
+        }
+    }
+
+    /// What these slots have, for a column of that type.
+    pub(crate) fn array(&self, slots: &[Slot], ty: Type) -> ArrayRef {
+        let numbers = slots.iter().map(|slot| self.number(*slot));
+        match (self, ty) {
+            (Self::Texts(..), _) => {
+                let texts = || slots.iter().map(|slot| self.text(*slot));
+                let bytes = texts().flatten().map(|text| text.len()).sum();
+                let mut builder = StringBuilder::with_capacity(slots.len(), bytes);
+                texts().for_each(|text| builder.append_option(text));
+                Arc::new(builder.finish())
+            }
+            (Self::Numbers(_), Type::Int) => Arc::new(numbers.collect::<Int64Array>()),
+            (Self::Numbers(_), Type::Time) => {
+                Arc::new(numbers.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+            }
+            _ => {
+                let mut builder = Builder::new(ty, slots.len());
+                slots.iter().for_each(|slot| builder.push(&self.value(*slot, ty).into()));
+                builder.finish()
+            }
         }
     }
 

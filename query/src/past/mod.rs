@@ -19,9 +19,9 @@ mod words;
 
 pub(crate) use few::{Few, Found, Needs};
 pub(crate) use lives::Life;
-pub(crate) use moment::{RowAt, TableAt};
+pub(crate) use moment::TableAt;
 
-use crate::plan::AsOf;
+use crate::plan::{AsOf, KEY};
 use crate::scan::{World, read_error};
 use crate::tables::of_rows;
 use crate::tables::tasks::{self, place};
@@ -89,6 +89,8 @@ impl Past {
         if !deep.is_empty() {
             columns.extend([place::PRIORITY, place::CREATED_AT, place::STATUS, place::ARCHIVED_AT]);
         }
+        // Keys are kept by themselves.
+        columns.retain(|column| *column != KEY);
         columns.sort_unstable();
         columns.dedup();
         let mut found = Self::kept_at(world, table, at, &columns, reservation).await?;
@@ -114,9 +116,10 @@ impl Past {
     /// columns are long.
     pub(crate) fn at_once(world: &World, table: Table, at: AsOf, columns: &[usize]) -> Option<TableAt> {
         debug_assert!(table != Table::Tasks || !columns.iter().any(|column| tasks::DEEP.contains(column)));
-        let past = Self::reaching_at_once(world, table, columns, at.position)?;
+        let columns: Vec<usize> = columns.iter().copied().filter(|column| *column != KEY).collect();
+        let past = Self::reaching_at_once(world, table, &columns, at.position)?;
         let is_little = past.slots() * (1 + columns.len()) <= VALUES_AT_ONCE_MAX;
-        is_little.then(|| past.at(at.position, at.time, columns))
+        is_little.then(|| past.at(at.position, at.time, &columns))
     }
 
     async fn kept_at(

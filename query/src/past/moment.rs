@@ -3,8 +3,9 @@
 use super::Slot;
 use super::column::ColumnAt;
 use super::keys::Keys;
-use crate::tables::{Fields, TableSchema, tasks};
+use crate::tables::{self, Fields, TableSchema, tasks};
 use crate::value::Value;
+use datafusion::arrow::array::ArrayRef;
 use domain::TextSet;
 use domain::rows::{Class, Task, TaskGraph, TaskStatus};
 use std::borrow::Cow;
@@ -55,6 +56,20 @@ impl TableAt {
     /// A row's columns.
     pub(crate) fn row(&self, slot: Slot) -> RowAt<'_> {
         RowAt { table: self, slot }
+    }
+
+    /// A column of these rows.
+    pub(crate) fn array(&self, column: usize, slots: &[Slot]) -> ArrayRef {
+        let ty = self.schema.columns[column].ty;
+        let is_of_tasks = std::ptr::eq(self.schema.columns, tasks::SCHEMA.columns);
+        let is_computed = is_of_tasks && (tasks::COUNTS.contains(&column) || tasks::DEEP.contains(&column));
+        match self.column(column) {
+            Some(kept) if column != 0 && !is_computed => kept.array(slots, ty),
+            _ => {
+                let rows: Vec<RowAt<'_>> = slots.iter().map(|slot| self.row(*slot)).collect();
+                tables::array(ty, column, &rows)
+            }
+        }
     }
 
     /// A row's key.

@@ -124,6 +124,11 @@ impl TablePast {
     pub(super) fn new(schema: &'static TableSchema, table: Table) -> Self {
         let hidden = if table == Table::Tasks { &HIDDEN[..] } else { &[] };
         let types = schema.columns.iter().map(|column| column.ty).chain(hidden.iter().copied());
+        let mut columns: Vec<Kept> = types.map(Kept::new).collect();
+        if let Some(key) = columns.first_mut() {
+            // Keys are kept by themselves.
+            key.is_lazy = true;
+        }
         Self {
             schema,
             table,
@@ -132,7 +137,7 @@ impl TablePast {
             lives: Lives::default(),
             from: EverFrom::default(),
             upto: Position::ZERO,
-            columns: types.map(Kept::new).collect(),
+            columns,
             asked: 0,
         }
     }

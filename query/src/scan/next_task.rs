@@ -3,7 +3,7 @@
 use super::exec::{ScanExec, Source};
 use super::rows::is_looked_up;
 use super::{World, asking, read_error};
-use crate::past::{Few, HELD, Needs, Past, RowAt, Slot, TableAt};
+use crate::past::{Few, HELD, Needs, Past, Slot, TableAt};
 use crate::plan::AsOf;
 use crate::tables::next_task::SCHEMA;
 use crate::tables::tasks::place;
@@ -173,8 +173,8 @@ impl NextTaskSource {
         let columns = self.projection.columns.iter().copied();
         let tasks = Past::at(&self.world, Table::Tasks, self.at, columns, reservation).await?;
         let batches = best_first(offered).map(move |batch| {
-            let rows: Vec<RowAt<'_>> = batch.iter().map(|offer| tasks.row(offer.row)).collect();
-            Ok(self.projection.fields(&rows)?)
+            let slots: Vec<Slot> = batch.iter().map(|offer| offer.row).collect();
+            Ok(self.projection.slots(&tasks, &slots)?)
         });
         Ok(stream::iter(batches).boxed())
     }

@@ -3,7 +3,7 @@
 use super::exec::{ScanExec, Source};
 use super::pushdown::{Condition, condition};
 use super::{World, read_error};
-use crate::past::{Few, Found, Needs, Past, RowAt, Slot, TableAt};
+use crate::past::{Few, Found, Needs, Past, Slot, TableAt};
 use crate::plan::AsOf;
 use crate::tables::TableSchema;
 use crate::types::Type;
@@ -259,8 +259,7 @@ impl RowsSource {
         let batches = std::iter::from_fn(move || {
             let some = &slots[first..slots.len().min(first + size)];
             (first, size) = (first + some.len(), BATCH_ROWS.min(size * 2));
-            let rows: Vec<RowAt<'_>> = some.iter().map(|slot| found.row(*slot)).collect();
-            (!rows.is_empty()).then(|| projection.fields(&rows).map_err(Into::into))
+            (!some.is_empty()).then(|| projection.slots(&found, some).map_err(Into::into))
         });
         Ok(stream::iter(batches).boxed())
     }

@@ -3,6 +3,7 @@
 use super::chunked::{Chunk, Chunked};
 use super::depths::Depths;
 use super::derived::{self, Derived};
+use crate::past::{Slot, TableAt};
 use crate::tables::{self, Fields, RowFields, TableSchema};
 use crate::value::Value;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -137,8 +138,13 @@ impl Projection {
         self.fields(&rows)
     }
 
-    /// The same of anything that has columns.
-    pub(crate) fn fields<F: Fields>(&self, rows: &[F]) -> Result<RecordBatch, ArrowError> {
+    /// Some rows of a past moment.
+    pub(crate) fn slots(&self, table: &TableAt, slots: &[Slot]) -> Result<RecordBatch, ArrowError> {
+        let arrays = self.columns.iter().map(|&column| table.array(column, slots));
+        self.batch(arrays.collect(), slots.len())
+    }
+
+    fn fields<F: Fields>(&self, rows: &[F]) -> Result<RecordBatch, ArrowError> {
         let arrays =
             self.columns.iter().map(|&column| tables::array(self.table.columns[column].ty, column, rows));
         self.batch(arrays.collect(), rows.len())

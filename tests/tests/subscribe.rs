@@ -1,6 +1,7 @@
 //! A subscriber sees every event that matches, once, in order, however often its connection is cut.
 
 use agentpm_tests::client::escape;
+use agentpm_tests::server::Options;
 use agentpm_tests::{Client, Seed, Server, Socket, size};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -320,4 +321,136 @@ async fn a_subscriber_outlives_a_restart_by_its_position() {
     let mut socket = server.connect().await;
     socket.subscribe("s", &format!("SUBSCRIBE events AFTER POSITION {last}")).await;
     assert_eq!(socket.expect("event").await["event"]["type"], "After");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_says_where_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path());
+    append(&server.client(), "a", "Before").await;
+    let mut socket = server.connect().await;
+    for sub in ["one", "two"] {
+        socket.subscribe(sub, "SUBSCRIBE events FROM START").await;
+        socket.expect("event").await;
+        socket.expect("caught_up").await;
+    }
+    let events = server
+        .client()
+        .request("GET", &format!("/subscribe?pql={}", escape("SUBSCRIBE events FROM START")))
+        .send()
+        .await
+        .unwrap();
+    let stopping = tokio::task::spawn_blocking(move || server.stop());
+    let mut closed = std::collections::BTreeSet::new();
+    while let Some(frame) = socket.next().await {
+        assert_eq!(
+            (&frame["op"], &frame["reason"], &frame["resume_after"]),
+            (&json!("closed"), &json!("shutting_down"), &json!(1))
+        );
+        closed.insert(frame["sub"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(closed.len(), 2);
+    let text = events.text().await.unwrap();
+    let last = text.trim_end().rsplit("\n\n").next().unwrap();
+    assert!(
+        last.contains("id: 1\nevent: closed\n") && last.contains(r#""reason":"shutting_down""#),
+        "{text}"
+    );
+    assert!(stopping.await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriptions_are_bounded_per_connection_and_in_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["--subscriptions-max", "3", "--subscriptions-per-connection-max", "2"];
+    let options = Options { arguments: arguments.map(str::to_owned).to_vec(), ..Options::default() };
+    let server = Server::start_with(dir.path(), options);
+    let client = server.client();
+    let mut sockets = [server.connect().await, server.connect().await];
+    let all = json!({ "op": "subscribe", "sub": "more", "pql": "SUBSCRIBE events" });
+    for sub in ["a", "b"] {
+        sockets[0].subscribe(sub, "SUBSCRIBE events").await;
+        sockets[0].expect("caught_up").await;
+    }
+    sockets[0].send(all.clone()).await;
+    let refused = sockets[0].expect("error").await;
+    assert_eq!((&refused["sub"], &refused["error"]["code"]), (&json!("more"), &json!("ERR_RATE_LIMIT")));
+    assert_eq!(refused["error"]["details"], json!({ "scope": "subscriptions", "limit": 2 }));
+
+    sockets[1].subscribe("c", "SUBSCRIBE events").await;
+    sockets[1].expect("caught_up").await;
+    sockets[1].send(all.clone()).await;
+    let refused = sockets[1].expect("error").await;
+    assert_eq!(refused["error"]["details"], json!({ "scope": "subscriptions", "limit": 3 }));
+    let path = format!("/subscribe?pql={}", escape("SUBSCRIBE events"));
+    let refused = client.get(&path).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, "ERR_RATE_LIMIT"));
+    let page = client.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    for line in
+        ["agentpm_subscriptions 3", "agentpm_subscriptions_max 3", "agentpm_subscription_predicates 1"]
+    {
+        assert!(page.lines().any(|other| other == line), "{line}: {page}");
+    }
+
+    // Whoever leaves makes room.
+    sockets[0].send(json!({ "op": "unsubscribe", "sub": "a" })).await;
+    sockets[0].expect("closed").await;
+    sockets[1].send(all).await;
+    loop {
+        let frame = sockets[1].next().await.unwrap();
+        match frame["op"].as_str().unwrap() {
+            "subscribed" => break,
+            // The one that left is counted until its end.
+            "error" => {
+                sockets[1].send(json!({ "op": "subscribe", "sub": "more", "pql": "SUBSCRIBE events" })).await
+            }
+            other => assert_eq!(other, "progress", "{frame}"),
+        }
+    }
+}
+
+/// Events that are appended while somebody reads nothing: more than it may be behind, in more bytes than connections
+/// hold.
+const UNREAD_EVENTS: usize = 6_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_nothing_is_closed_and_costs_the_others_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let client = server.client();
+    let (mut slow, mut quick) = (server.connect().await, server.connect().await);
+    for socket in [&mut slow, &mut quick] {
+        socket.subscribe("s", "SUBSCRIBE events").await;
+        socket.expect("caught_up").await;
+    }
+    let event = json!({ "type": "Long", "data": { "text": "x".repeat(3_000) } });
+    let reading = tokio::spawn(async move {
+        for position in 1..=UNREAD_EVENTS {
+            assert_eq!(quick.expect("event").await["event"]["position"], position);
+        }
+    });
+    for _ in 0..UNREAD_EVENTS / 200 {
+        let events = vec![event.clone(); 200];
+        client.post("/append", json!({ "appends": [{ "stream": "a", "events": events }] })).await.data();
+    }
+    reading.await.unwrap();
+    let mut last = 0;
+    let closed = loop {
+        let frame = slow.next().await.unwrap();
+        if frame["op"] != "event" {
+            break frame;
+        }
+        last += 1;
+        assert_eq!(frame["event"]["position"], last);
+    };
+    assert_eq!(
+        closed,
+        json!({ "op": "closed", "sub": "s", "reason": "slow_consumer", "resume_after": last })
+    );
+    // It goes on where it was told to.
+    slow.subscribe("s", &format!("SUBSCRIBE events AFTER POSITION {last}")).await;
+    for position in last + 1..=UNREAD_EVENTS {
+        assert_eq!(slow.expect("event").await["event"]["position"], position);
+    }
+    assert_eq!(slow.expect("caught_up").await["position"], UNREAD_EVENTS);
 }

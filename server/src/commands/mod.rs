@@ -24,6 +24,7 @@ mod sync;
 mod task;
 mod verify;
 mod watch;
+mod watch_exec;
 
 use crate::client::Client;
 use crate::config::Settings;

@@ -3,6 +3,7 @@
 use super::Connected;
 use super::output::{Form, cell, stream_bytes};
 use super::query::Params;
+use super::watch_exec as exec;
 use crate::client::sse::Messages;
 use crate::client::{At, ClientError};
 use crate::failure::Failure;
@@ -27,7 +28,8 @@ const DATA_CHARS_MAX: usize = 120;
 
 /// Print events as they come: a line each on a terminal, NDJSON otherwise.
 ///
-/// When the connection is lost it goes on after the last position, without a gap and without a duplicate.
+/// When the connection is lost it goes on after the last position, without a gap and without a duplicate. With --exec,
+/// which must come last, a command gets the events in place of the output.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// A subscription: `SUBSCRIBE events WHERE …`
@@ -40,6 +42,10 @@ pub(crate) struct Watch {
     /// End when everything that is in the log has been printed
     #[arg(long)]
     until_caught_up: bool,
+    /// Run this for each event, one after another, the event (JSON) on its standard input; all that follows are its
+    /// arguments, and no shell reads them. When it fails, the watch ends
+    #[arg(long, value_names = ["CMD", "ARG"], num_args = 1.., allow_hyphen_values = true)]
+    exec: Option<Vec<String>>,
 }
 
 /// How a connection ended.
@@ -127,7 +133,7 @@ impl Watching {
             };
             match &*message.name {
                 "event" => {
-                    if !stream_bytes(self.line(&message.data).as_bytes())? {
+                    if !self.show(&message.data).await? {
                         return Ok(Ended::Done);
                     }
                     self.left = self.left.map(|left| left - 1);
@@ -146,6 +152,14 @@ impl Watching {
         }
     }
 
+    /// Prints an event, or hands it to the command; whether somebody may want the next.
+    async fn show(&self, event: &str) -> Result<bool, Failure> {
+        let Some(argv) = &self.watch.exec else {
+            return stream_bytes(self.line(event).as_bytes());
+        };
+        exec::run(argv, event).await.map(|()| true).map_err(|failure| self.to_go_on(failure))
+    }
+
     fn line(&self, event: &str) -> String {
         match self.to.form {
             Form::Table => {
@@ -159,11 +173,16 @@ impl Watching {
     fn failure(&self, error: ClientError) -> Failure {
         let passing = error.is_passing();
         let failure = error.into_failure(Some(&self.watch.pql));
+        if passing { self.to_go_on(failure) } else { failure }
+    }
+
+    /// With the place to go on from, where it is known.
+    fn to_go_on(&self, failure: Failure) -> Failure {
         match self.position {
-            Some(position) if passing => {
+            Some(position) => {
                 Failure::new(failure.exit, format!("{failure}\n  hint: go on with AFTER POSITION {position}"))
             }
-            _ => failure,
+            None => failure,
         }
     }
 }

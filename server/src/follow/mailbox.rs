@@ -70,3 +70,61 @@ impl Mailbox {
         self.filled.notified().await;
     }
 }
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use futures::FutureExt as _;
+    use store::{Event, EventId, Revision, Timestamp};
+
+    fn shown(position: u64, bytes: usize) -> Arc<Shown> {
+        Shown::new(Event {
+            position: Position(position),
+            id: EventId(u128::from(position)),
+            stream: "s".into(),
+            revision: Revision(position),
+            kind: "Noted".into(),
+            time: Timestamp(0),
+            data: "x".repeat(bytes).into(),
+            metadata: "".into(),
+            tags: Vec::new(),
+        })
+    }
+
+    fn taken(mailbox: &Mailbox) -> (Vec<u64>, Option<u64>) {
+        let mut events = VecDeque::new();
+        let closed_after = mailbox.take(&mut events);
+        (events.iter().map(|event| event.position().0).collect(), closed_after.map(|position| position.0))
+    }
+
+    #[test]
+    fn it_closes_before_the_event_that_it_has_no_room_for() {
+        let mailbox = Mailbox::default();
+        for position in 1..=EVENTS_MAX as u64 {
+            assert!(mailbox.put(&shown(position, 1)), "at the bound");
+        }
+        let beyond = EVENTS_MAX as u64 + 1;
+        assert!(!mailbox.put(&shown(beyond, 1)), "beyond it");
+        assert_eq!(taken(&mailbox), ((1..beyond).collect(), Some(beyond - 1)));
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_for_one_event_alone() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.put(&shown(1, BYTES_MAX - 1)) && mailbox.put(&shown(2, 1)), "at the bound");
+        assert_eq!(taken(&mailbox), (vec![1, 2], None));
+        assert!(mailbox.put(&shown(3, 2 * BYTES_MAX)), "room is free again, and one may be larger");
+        assert!(!mailbox.put(&shown(7, 1)));
+        assert_eq!(taken(&mailbox), (vec![3], Some(6)));
+    }
+
+    #[test]
+    fn whoever_waits_hears_of_an_event_and_of_the_end() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.filled().now_or_never().is_none());
+        mailbox.put(&shown(1, 1));
+        assert!(mailbox.filled().now_or_never().is_some(), "also when it was put before");
+        mailbox.close_before(Position(2));
+        assert!(mailbox.filled().now_or_never().is_some());
+    }
+}

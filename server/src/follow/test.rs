@@ -7,6 +7,17 @@ use domain::Work;
 use query::{Engine, Params, Prepared};
 use store::{Append, Context, ExpectedRevision, NewEvent, Store, StreamWrite, Timestamp};
 
+mod race;
+
+/// Faults of ours that the [race](race) has to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Some events are dealt to nobody.
+    LosesSome,
+    /// What lies between the log that was read and the beginning of a seat is taken as looked at.
+    SkipsTheSeam,
+}
+
 /// An application on an empty log.
 fn app(dir: &tempfile::TempDir) -> Shared {
     let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
@@ -26,18 +37,25 @@ fn follow(app: &Shared, pql: &str, resume: Option<u64>) -> Follow {
     }
 }
 
-async fn append(app: &Shared, kind: &str, count: usize) {
-    let event = NewEvent {
+fn event(stream: &str, kind: &str, data: &str, tags: &[&str]) -> NewEvent {
+    NewEvent {
         id: None,
-        stream: "s".into(),
+        stream: stream.into(),
         kind: kind.into(),
-        data: "{}".into(),
+        data: data.into(),
         metadata: "{}".into(),
-        tags: Vec::new(),
+        tags: tags.iter().map(|tag| (*tag).into()).collect(),
         time: None,
-    };
-    let write =
-        StreamWrite { stream: "s".into(), expected: ExpectedRevision::Any, events: vec![event; count] };
+    }
+}
+
+async fn append(app: &Shared, kind: &str, count: usize) {
+    write(app, vec![event("s", kind, "{}", &[]); count]).await;
+}
+
+/// Appends events of one stream.
+async fn write(app: &Shared, events: Vec<NewEvent>) {
+    let write = StreamWrite { stream: events[0].stream.clone(), expected: ExpectedRevision::Any, events };
     let context = Context {
         now: crate::clock::now(),
         seed: crate::clock::fresh_id(),
@@ -148,4 +166,90 @@ async fn far_behind_counts_only_when_live() {
     append(&app, "A", 1).await;
     assert!(live.is_too_far_behind(), "beyond it");
     assert!(!catching_up.is_too_far_behind(), "history may be long");
+}
+
+/// Written apart, resolved together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_predicates_are_tested_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&dir);
+    let statements = ["type = 'A'", "  type   =  'A'", "type = 'B'"];
+    let mut follows: Vec<Follow> = statements
+        .iter()
+        .map(|predicate| follow(&app, &format!("SUBSCRIBE events WHERE {predicate}"), None))
+        .collect();
+    for follow in &mut follows {
+        assert_eq!(step(follow).await, "c0");
+    }
+    assert_eq!(app.fan.groups(), 2);
+    append(&app, "A", 1).await;
+    let (first, second) = (follows[0].next().await.unwrap(), follows[1].next().await.unwrap());
+    match (first, second) {
+        (Step::Event(first), Step::Event(second)) => {
+            assert!(Arc::ptr_eq(&first, &second), "one event for both");
+        }
+        other => panic!("two events: {other:?}"),
+    }
+    follows.truncate(1);
+    assert_eq!(app.fan.groups(), 1);
+    drop(follows);
+    assert_eq!(app.fan.groups(), 0, "nothing is kept of those who have gone");
+}
+
+/// The error is that of each one's own statement, and comes after what was before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_predicate_that_fails_ends_those_who_follow_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&dir);
+    let mut one = follow(&app, "SUBSCRIBE events WHERE 10 % data.n = 0", None);
+    let mut other = follow(&app, "SUBSCRIBE events WHERE     10 % data.n = 0", None);
+    let mut all = follow(&app, "SUBSCRIBE events", None);
+    for follow in [&mut one, &mut other, &mut all] {
+        assert_eq!(step(follow).await, "c0");
+    }
+    for n in [5, 0, 1] {
+        write(&app, vec![event("s", "A", &format!(r#"{{"n":{n}}}"#), &[])]).await;
+    }
+    for (follow, column) in [(&mut one, 30), (&mut other, 34)] {
+        assert_eq!(step(follow).await, "e1");
+        let error = follow.next().await.unwrap_err().to_json();
+        assert_eq!(error["code"], "ERR_PQL", "{error}");
+        assert!(error.to_string().contains(&format!("\"column\":{column}")), "{error}");
+    }
+    for expected in ["e1", "e2", "e3"] {
+        assert_eq!(step(&mut all).await, expected);
+    }
+}
+
+/// Who takes nothing for a while reads the log again, and has no gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_falls_behind_goes_back_to_the_log_and_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&dir);
+    let mut slow = follow(&app, "SUBSCRIBE events WHERE type = 'A'", None);
+    assert_eq!(step(&mut slow).await, "c0");
+    let total = 2 * mailbox::EVENTS_MAX + 10;
+    append(&app, "A", total).await;
+    for position in 1..=total {
+        assert_eq!(step(&mut slow).await, format!("e{position}"));
+    }
+    append(&app, "A", 1).await;
+    assert_eq!(step(&mut slow).await, format!("e{}", total + 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let app = app(&dir);
+    let mut held: Vec<_> =
+        (0..app.subscriptions_max).map(|_| app.metrics.followers.begin(Position(0), usize::MAX)).collect();
+    let subscribe = || match app.engine.prepare("SUBSCRIBE events", Params::default(), Timestamp(0)) {
+        Ok(Prepared::Subscribe(subscription)) => Follow::new(app.clone(), subscription, None),
+        other => panic!("a subscription: {other:?}"),
+    };
+    let refused = subscribe().unwrap_err();
+    assert_eq!(refused.code(), Code::RateLimit);
+    assert_eq!(refused.to_json()["details"]["limit"], app.subscriptions_max);
+    held.pop();
+    assert!(subscribe().is_ok(), "at the bound");
 }

@@ -28,6 +28,10 @@ const PROTOCOL: &str = "agentpm.v1";
 /// Largest message of a client: a request's body and what is around it.
 const MESSAGE_BYTES_MAX: usize = BODY_BYTES_MAX + (64 << 10);
 
+/// What is read from, and gathered to be written to, a socket at once: most frames are smaller, and an idle socket
+/// keeps hardly more than this.
+const BUFFER_BYTES: usize = 8 << 10;
+
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route(SOCKET, get(upgrade))
 }
@@ -54,8 +58,12 @@ async fn upgrade(
     // What the socket says of itself holds for every call made through it.
     Provenance::of(&headers)?;
     let identity = requests::identity(&headers);
-    let upgrade =
-        upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES);
     if upgrade.selected_protocol().is_none() && upgrade.requested_protocols().next().is_some() {
         return Err(Error::problem("", format!("the subprotocol here is `{PROTOCOL}`")));
     }

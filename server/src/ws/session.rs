@@ -13,10 +13,16 @@ use futures::StreamExt;
 use query::Params;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Text;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// A socket of which nothing was heard for so long, not even what a WebSocket answers a ping with by itself, is gone:
+/// ten pings were for nothing. A client that is busy for minutes between two reads is not.
+const SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// Serves a socket until the client leaves or the server stops.
 pub(super) async fn run(front: Front, identity: HeaderMap, socket: WebSocket) {
@@ -38,8 +44,9 @@ pub(super) async fn run(front: Front, identity: HeaderMap, socket: WebSocket) {
     loop {
         let message = tokio::select! {
             () = stop.cancelled() => break,
-            message = frames.next() => message,
+            message = timeout(SILENCE_MAX, frames.next()) => message,
         };
+        let Ok(message) = message else { break };
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(_))) => {

@@ -137,6 +137,51 @@ fn it_goes_on_where_it_was_when_the_server_comes_back() {
     );
 }
 
+/// A command for each event, in order, over a server that goes away; no shell reads its arguments.
+#[test]
+fn a_command_for_each_event() {
+    let (dir, mut server) = server();
+    create(&server, &["a", "b"]);
+    let file = dir.path().join("heard $HOME;");
+    let file = file.to_str().unwrap();
+    let heard = |lines: usize| {
+        let deadline = Instant::now() + END_LIMIT;
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if text.lines().count() >= lines || Instant::now() > deadline {
+                return text;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    };
+    let append = ["sh", "-c", "cat >> \"$1\"; echo done", "sh", file];
+    let mut watch = Watch::start(
+        &server,
+        &[&["SUBSCRIBE events FROM START", "--count", "4", "--exec"][..], &append[..]].concat(),
+    );
+    assert_eq!((watch.next(), watch.next()), ("done\n".to_owned(), "done\n".to_owned()));
+    server.kill9();
+    let server = server.restart();
+    create(&server, &["c", "d"]);
+    assert_eq!((watch.next(), watch.next()), ("done\n".to_owned(), "done\n".to_owned()));
+    let (status, said) = watch.end();
+    assert!(status.success(), "{said}");
+    assert_eq!(heard(4), run_at(&server, &["export"]).stdout, "each once, in order");
+
+    // One that does not read its input, and one that fails.
+    let all = ["watch", "SUBSCRIBE events FROM START", "--until-caught-up", "--exec"];
+    let ignoring = run_at(&server, &[&all[..], &["true"]].concat());
+    assert_eq!((ignoring.code, &*ignoring.stdout), (0, ""));
+    let failing = run_at(&server, &[&all[..], &["sh", "-c", "grep -q task-b && exit 3 || exit 0"]].concat());
+    assert_eq!(failing.code, 1);
+    for word in ["sh ended with code 3", "AFTER POSITION 1"] {
+        assert!(failing.stderr.contains(word), "{word}: {}", failing.stderr);
+    }
+    let missing = run_at(&server, &[&all[..], &["/no/such/program"]].concat());
+    assert_eq!(missing.code, 2, "{}", missing.stderr);
+    assert!(missing.stderr.contains("/no/such/program"), "{}", missing.stderr);
+}
+
 #[test]
 fn it_ends_when_nobody_reads() {
     let (_dir, server) = server();

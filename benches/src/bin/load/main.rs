@@ -227,8 +227,9 @@ impl Bench {
         std::fs::create_dir_all(dir)?;
         let server = Server::start(program, dir)?;
         let mut crowd = Crowd::new(server.place()?);
-        let before = self.disk.rate()?;
+        let (before, cpu) = (self.disk.rate()?, server.cpu()?);
         let found = crowd.speak(self.window, 0).await?;
+        eprintln!("deliver: an append alone: {:.2} s of the server's CPU", server.cpu()? - cpu);
         self.durable("deliver: an append alone".to_owned(), "appends", before, found.appends)?;
         let each = crowd.gather(&server).await?;
         eprintln!("{name}: {:.1} KiB of memory for each while it is idle", each as f64 / 1024.0);
@@ -237,8 +238,9 @@ impl Bench {
                 0 => name.clone(),
                 _ => format!("{name}, and {stalled} that stop reading"),
             };
-            let before = self.disk.rate()?;
+            let (before, cpu) = (self.disk.rate()?, server.cpu()?);
             let found = crowd.speak(self.window, stalled).await?;
+            eprintln!("{besides}: {:.2} s of the server's CPU", server.cpu()? - cpu);
             self.report.add(Figure::new(format!("{besides}: a delivery"), "deliveries", &found.deliveries));
             self.durable(format!("{besides}: an append"), "appends", before, found.appends)?;
             eprintln!("{besides}: memory of the server: {} MB", server.memory()? >> 20);

@@ -7,6 +7,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// What Linux counts time on processors in, for everybody.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// That program, or the `agentpm` beside this one.
 pub(crate) fn program(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(match given {
@@ -59,6 +62,16 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes << 10)
+    }
+
+    /// Seconds on processors until now, of the user and the system (Linux: `utime` and `stime`).
+    pub(crate) fn cpu(&self) -> Result<f64, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The second field, a name in parentheses, may hold anything.
+        let fields = stat.rsplit_once(')').ok_or("no fields")?.1;
+        let ticks =
+            fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(ticks as f64 / TICKS_PER_SECOND)
     }
 
     /// Where it is.

@@ -210,7 +210,7 @@ async fn a_predicate_that_fails_ends_those_who_follow_with_it() {
     for n in [5, 0, 1] {
         write(&app, vec![event("s", "A", &format!(r#"{{"n":{n}}}"#), &[])]).await;
     }
-    for (follow, column) in [(&mut one, 30), (&mut other, 34)] {
+    for (follow, column) in [(&mut one, 24), (&mut other, 28)] {
         assert_eq!(step(follow).await, "e1");
         let error = follow.next().await.unwrap_err().to_json();
         assert_eq!(error["code"], "ERR_PQL", "{error}");

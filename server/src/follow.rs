@@ -20,7 +20,6 @@ use crate::error::{Code, Error};
 use crate::metrics::Following;
 use events::Events;
 use query::{Start, Subscription};
-use serde_json::json;
 use source::Source;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +36,6 @@ pub(crate) const LAG_EVENTS_MAX: u64 = 4_096;
 /// The refusal of one subscription more than `whose` bound, `max`, allows.
 pub(crate) fn too_many(whose: &str, max: usize) -> Error {
     Error::new(Code::RateLimit, format!("{whose} has at most {max} subscriptions"))
-        .details(json!({ "scope": "subscriptions", "limit": max }))
         .hint("end one that is not needed; one with a wider predicate may stand for several")
 }
 

@@ -3,7 +3,7 @@
 use crate::asked::Asked;
 use crate::{ok, server};
 use agentpm_tests::Server;
-use agentpm_tests::cli::run_at;
+use agentpm_tests::cli::{run, run_at};
 use agentpm_tests::server::command;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -23,9 +23,9 @@ impl Watch {
     fn start(server: &Server, arguments: &[&str]) -> Self {
         let mut child = command()
             .arg("watch")
-            .args(arguments)
             .arg("--socket")
             .arg(server.socket_path())
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -169,15 +169,17 @@ fn a_command_for_each_event() {
     assert_eq!(heard(4), run_at(&server, &["export"]).stdout, "each once, in order");
 
     // One that does not read its input, and one that fails.
-    let all = ["watch", "SUBSCRIBE events FROM START", "--until-caught-up", "--exec"];
-    let ignoring = run_at(&server, &[&all[..], &["true"]].concat());
+    let socket = server.socket_path();
+    let at = ["watch", "--socket", socket.to_str().unwrap()];
+    let all = [&at[..], &["SUBSCRIBE events FROM START", "--until-caught-up", "--exec"]].concat();
+    let ignoring = run(&[&all[..], &["true"]].concat());
     assert_eq!((ignoring.code, &*ignoring.stdout), (0, ""));
-    let failing = run_at(&server, &[&all[..], &["sh", "-c", "grep -q task-b && exit 3 || exit 0"]].concat());
+    let failing = run(&[&all[..], &["sh", "-c", "grep -q task-b && exit 3 || exit 0"]].concat());
     assert_eq!(failing.code, 1);
     for word in ["sh ended with code 3", "AFTER POSITION 1"] {
         assert!(failing.stderr.contains(word), "{word}: {}", failing.stderr);
     }
-    let missing = run_at(&server, &[&all[..], &["/no/such/program"]].concat());
+    let missing = run(&[&all[..], &["/no/such/program"]].concat());
     assert_eq!(missing.code, 2, "{}", missing.stderr);
     assert!(missing.stderr.contains("/no/such/program"), "{}", missing.stderr);
 }
@@ -202,7 +204,7 @@ fn it_ends_when_nobody_reads() {
 #[test]
 fn what_will_not_pass_is_not_tried_again() {
     let refusing = Asked::refusing(401, "ERR_UNAUTHORIZED");
-    let ran = agentpm_tests::cli::run(&["watch", "SUBSCRIBE events", "--url", &refusing.url]);
+    let ran = run(&["watch", "SUBSCRIBE events", "--url", &refusing.url]);
     assert_eq!(ran.code, 5, "{}", ran.stderr);
     let asked = refusing.next();
     assert!(asked.line.starts_with("GET /subscribe?pql=SUBSCRIBE"), "{}", asked.line);

@@ -85,13 +85,7 @@ impl<'w> Few<'w> {
         }
     }
 
-    fn found(
-        &mut self,
-        key: &str,
-        entry: Entry,
-        position: Position,
-        to: Option<(Position, Timestamp)>,
-    ) -> Result<Found, ReadError> {
+    fn found(&mut self, key: &str, entry: Entry, position: Position, to: End) -> Result<Found, ReadError> {
         let entry = self.with_beside(key, entry, position)?;
         let depth = match &entry.version.row {
             Row::Task(task) => self.depth(&task.id, position)?,
@@ -154,13 +148,16 @@ impl<'w> Few<'w> {
     }
 }
 
+/// The event that ended a version, if one has.
+type End = Option<(Position, Timestamp)>;
+
 /// A row of the past.
 pub(crate) struct Found {
     pub(crate) entry: Entry,
     /// How deep work was stacked on it, if it is a task; none where that led too far to be looked up.
     pub(crate) depth: Option<u32>,
     /// For a version: the event that ended it, if one has.
-    pub(crate) to: Option<(Position, Timestamp)>,
+    pub(crate) to: End,
 }
 
 /// Why a depth was not found.
@@ -232,12 +229,7 @@ pub(super) fn unchanged<'w>(
 
 /// The version of a row that lived so, and the event that ended it: one that was current at the statement's head is
 /// there, one that had ended is in the store.
-fn version(
-    world: &World,
-    table: Table,
-    key: &str,
-    life: Life,
-) -> Result<Option<(Entry, Option<(Position, Timestamp)>)>, ReadError> {
+fn version(world: &World, table: Table, key: &str, life: Life) -> Result<Option<(Entry, End)>, ReadError> {
     let head = world.current.head.position;
     Ok(match life.to.filter(|to| *to <= head) {
         Some(to) => {

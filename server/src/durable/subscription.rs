@@ -492,8 +492,9 @@ async fn look(
     let read = move || -> Result<_, Error> {
         let mut found = Vec::new();
         for (looked, event) in sought.events(&reader, after, head, Direction::Forward).enumerate() {
-            let Event { position, id, stream, .. } = &event.clone()?;
-            let fault = match wanted.holds(&event?) {
+            let event = event?;
+            let Event { position, id, stream, .. } = &event;
+            let fault = match wanted.holds(&event) {
                 Ok(true) => Some(None),
                 Ok(false) => None,
                 // Nobody is there to be told: it is put aside with the reason.

@@ -2,7 +2,7 @@
 //!
 //! A name has no byte 00, so that the keys of one name are a range, and none of them is another's.
 
-use super::{AllKept, Kept, Note, Parked, Tried};
+use super::{AllKept, Note, Parked, Tried};
 use crate::{EventId, Position, Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -97,7 +97,7 @@ pub(super) fn gather(all: &mut AllKept, key: &[u8], value: &[u8]) -> Result<(), 
     let (kind, place) = key[end + 1..].split_first().ok_or("a key without a kind")?;
     let kept = match all.get_mut(name) {
         Some(kept) => kept,
-        None => all.entry(Text::from(name)).or_insert_with(Kept::default),
+        None => all.entry(Text::from(name)).or_default(),
     };
     let at = || number(place).map(Position).ok_or("a key without a position");
     match *kind {

@@ -208,3 +208,36 @@ async fn what_was_said_is_there_after_a_kill() {
     ack(&client, "k", &last).await;
     assert_eq!(standing(&client, "k").await, [10, 0, 0, 0]);
 }
+
+/// Most that one server keeps.
+const SUBSCRIPTIONS_MAX: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_as_there_may_be_and_one_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = Server::start(dir.path());
+    let client = server.client();
+    let make = |client: Client, from: usize| async move {
+        for number in (from..SUBSCRIPTIONS_MAX).step_by(20) {
+            put(&client, &format!("s{number}"), json!({ "pql": "SUBSCRIBE events" })).await;
+        }
+    };
+    let makers: Vec<_> = (0..20).map(|from| tokio::spawn(make(client.clone(), from))).collect();
+    for maker in makers {
+        maker.await.unwrap();
+    }
+    let more = json!({ "pql": "SUBSCRIBE events" });
+    let one_more = || client.call("PUT", "/subscriptions/more", &more);
+    let refused = one_more().await;
+    assert_eq!((refused.status, refused.code()), (503, "ERR_UNAVAILABLE"));
+    put(&client, "s7", json!({ "pql": "SUBSCRIBE events", "max_attempts": 9 })).await;
+    client.delete("/subscriptions/s8").await.data();
+    assert!(one_more().await.ok());
+    server.kill9();
+    let server = Server::start(dir.path());
+    let rows =
+        server.client().query("SELECT name, max_attempts FROM subscriptions WHERE max_attempts = 9").await;
+    assert_eq!(rows.texts("name"), ["s7"]);
+    let count = server.client().query("SELECT count(*) AS n FROM subscriptions").await;
+    assert_eq!(count.column("n"), [json!(SUBSCRIPTIONS_MAX)]);
+}

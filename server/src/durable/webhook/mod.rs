@@ -156,19 +156,20 @@ impl Worker {
         while let Some((event, attempt)) = left.next() {
             let back = |event: &Event, attempt| Delivery { position: event.position, attempt };
             let rest = || left.clone().map(|(event, attempt)| back(&event, attempt));
+            // Never closed.
+            let Ok(_room) = self.posts.room.acquire().await else { return false };
             let latest = clock::now().plus_ms(i64::try_from(time_max.as_millis()).unwrap_or(i64::MAX));
             if latest > until {
                 let all: Vec<Delivery> = std::iter::once(back(&event, attempt)).chain(rest()).collect();
                 self.subscription.put_back(&all);
                 return true;
             }
-            // Never closed.
-            let Ok(_room) = self.posts.room.acquire().await else { return false };
             let outcome = self.post(&event, time_max).await;
             let said = match outcome {
                 Outcome::Taken => {
                     let acked = self.subscription.ack(&self.app, &[event.id]).await;
-                    if acked.is_ok() {
+                    if let Ok(said) = &acked {
+                        self.app.metrics.durable.said(said);
                         continue;
                     }
                     acked

@@ -15,7 +15,9 @@ pub fn is_ready(task: &Task, graph: &TaskGraph, now: Timestamp) -> bool {
     is_ready_but_for_time(task, graph) && task.not_before.is_none_or(|until| until <= now)
 }
 
-pub(crate) fn is_ready_but_for_time(task: &Task, graph: &TaskGraph) -> bool {
+/// Whether it waits for nothing but somebody to take it, or for its `not_before`.
+#[must_use]
+pub fn is_ready_but_for_time(task: &Task, graph: &TaskGraph) -> bool {
     Stand::of(task, graph.blocked_by_count).permits(Step::Claim) && !graph.held
 }
 

@@ -3,6 +3,7 @@
 use crate::error::{QueryError, runtime_error};
 use crate::explain;
 use crate::joins::SortedJoins;
+use crate::live::{Live, LiveSubscription};
 use crate::options::{BATCH_ROWS, BATCHES_WAITING_MAX, Options, THREAD_STACK_BYTES};
 use crate::output;
 use crate::params::Params;
@@ -147,6 +148,8 @@ pub enum Prepared {
     Claim(Claim),
     /// The server follows the log with it.
     Subscribe(Subscription),
+    /// [`Engine::live`] follows the tables with it.
+    Live(LiveSubscription),
 }
 
 /// A query bound to one head: running it twice gives the same rows.
@@ -335,7 +338,21 @@ impl Engine {
             }
             plan::Command::Claim(claim) => Prepared::Claim(claim),
             plan::Command::Subscribe(subscription) => Prepared::Subscribe(subscription),
+            plan::Command::Live(subscription) => Prepared::Live(subscription),
         })
+    }
+
+    /// Follows the rows of a query from where the subscription says.
+    ///
+    /// # Errors
+    /// `moment_after_head`: it is to begin after a position that is not there yet.
+    pub fn live(&self, subscription: LiveSubscription) -> Result<Live, QueryError> {
+        Live::new(self.clone(), subscription)
+    }
+
+    /// The current rows, as [`Engine::pin`] pins them.
+    pub(crate) fn current(&self) -> Arc<Current> {
+        self.0.views.pin()
     }
 
     /// Starts a query; it runs on the engine's own threads. Waits for its turn when too many run.

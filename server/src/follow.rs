@@ -2,11 +2,13 @@
 //!
 //! A [`Follow`] has its steps from a [source](source::Source) and tells a consumer of them; it knows how far the
 //! consumer has come, when it last heard of us and when it is too far behind. Events come from the log until
-//! a follower is near the head, then from the [fan](fan), which looks at each event once for all who are live.
+//! a follower is near the head, then from the [fan](fan), which looks at each event once for all who are live. [Rows](rows) come from
+//! the query engine, which knows what each commit changed.
 
 mod events;
 mod fan;
 mod mailbox;
+mod rows;
 mod shown;
 mod source;
 #[cfg(test)]
@@ -19,8 +21,9 @@ use crate::app::Shared;
 use crate::error::{Code, Error};
 use crate::metrics::Following;
 use events::Events;
-use query::{Start, Subscription};
-use source::Source;
+use query::{Diff, LiveSubscription, Start, Subscription};
+use rows::Rows;
+use source::{Source, Stretch};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Position;
@@ -39,11 +42,37 @@ pub(crate) fn too_many(whose: &str, max: usize) -> Error {
         .hint("end one that is not needed; one with a wider predicate may stand for several")
 }
 
+/// What a subscription wants.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// Events.
+    Events(Subscription),
+    /// The rows of a query, and how they change.
+    Rows(LiveSubscription),
+}
+
+impl From<Subscription> for Wanted {
+    fn from(subscription: Subscription) -> Self {
+        Self::Events(subscription)
+    }
+}
+
+impl Wanted {
+    fn start(&self) -> Start {
+        match self {
+            Self::Events(subscription) => subscription.start,
+            Self::Rows(subscription) => subscription.start,
+        }
+    }
+}
+
 /// What a follower gives.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// The next event that matches.
     Event(Arc<Shown>),
+    /// What changed in the rows of a query, or a piece of it.
+    Diff(Diff),
     /// All that was there when it was asked has been given; given once.
     CaughtUp(Position),
     /// Nothing matched for a while, up to here.
@@ -57,7 +86,10 @@ pub(crate) enum Step {
 pub(crate) struct Follow {
     app: Shared,
     source: Source,
-    /// Everything up to here was taken by the consumer, or did not match.
+    /// Where it began.
+    begins: Position,
+    /// Everything up to here was taken by the consumer, or did not match. Of rows: the consumer has them as of here, zero
+    /// while it does not have the first in whole.
     taken: Position,
     /// The position of the step that was given last, until the consumer says that it took it.
     offered: Position,
@@ -74,29 +106,43 @@ impl Follow {
     /// A follower that begins where the subscription says, or after `resume`.
     ///
     /// # Errors
-    /// `ERR_RATE_LIMIT` when there are as many as there may be.
+    /// `ERR_RATE_LIMIT` when there are as many as there may be; when nobody can have the rows it is to go on from.
     pub(crate) fn new(
         app: Shared,
-        subscription: Subscription,
+        wanted: impl Into<Wanted>,
         resume: Option<Position>,
     ) -> Result<Self, Error> {
-        let start = match (resume, subscription.start) {
+        let wanted = wanted.into();
+        let start = match (resume, wanted.start()) {
             (Some(position), _) | (None, Start::After(position)) => position,
             (None, Start::Beginning) => Position::ZERO,
             (None, Start::Now) => app.store().head().position,
         };
         let max = app.subscriptions_max;
         let following = app.metrics.followers.begin(start, max).ok_or_else(|| too_many("the server", max))?;
+        let source = match wanted {
+            Wanted::Events(subscription) => {
+                Source::Events(Events::new(app.clone(), subscription.events, start))
+            }
+            Wanted::Rows(subscription) => Source::Rows(Rows::new(&app, subscription, resume)?),
+        };
+        let (begins, taken) = (source.begins(start), source.looked_at());
         Ok(Self {
             following,
-            source: Source::Events(Events::new(app.clone(), subscription.events, start)),
             app,
-            taken: start,
-            offered: start,
+            source,
+            begins,
+            taken,
+            offered: taken,
             is_confirmed: true,
             caught_up: false,
             heard: Instant::now(),
         })
+    }
+
+    /// After this position events follow, and differences; of rows that the consumer does not have, those of it come first.
+    pub(crate) fn begins(&self) -> Position {
+        self.begins
     }
 
     /// Everything up to here was taken by the consumer, or did not match: where to resume after.
@@ -128,12 +174,12 @@ impl Follow {
     /// When the log cannot be read.
     pub(crate) async fn next(&mut self) -> Result<Step, Error> {
         loop {
-            if let Some((position, step)) = self.source.take() {
+            if let Some((Stretch { before, upto }, step)) = self.source.take() {
                 if self.is_confirmed {
                     // What lies between the last step and this one did not match.
-                    self.is_at(Position(position.0.saturating_sub(1)));
+                    self.is_at(before);
                 }
-                return Ok(self.offer(position, step));
+                return Ok(self.offer(upto, step));
             }
             let position = self.source.looked_at();
             self.offered = position;
@@ -172,6 +218,6 @@ impl Follow {
 
     fn is_at(&mut self, position: Position) {
         self.taken = self.taken.max(position);
-        self.following.is_at(self.taken);
+        self.following.is_at(self.taken.max(self.begins));
     }
 }

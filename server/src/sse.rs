@@ -3,7 +3,7 @@
 use crate::app::Shared;
 use crate::clock;
 use crate::error::{Code, Error};
-use crate::follow::{Follow, Step};
+use crate::follow::{Follow, Step, Wanted};
 use crate::http::Answer;
 use crate::schema::Operation;
 use crate::wire::args::Args;
@@ -34,11 +34,15 @@ pub(crate) fn routes() -> Router<Shared> {
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
-        Operation::get("/subscribe", "subscribe", "Events as they come, as Server-Sent Events.")
-            .query(wanted)
-            .header("Last-Event-ID", "Go on after this position.", json!({ "type": "integer", "minimum": 0 }))
-            .gives_plain("text/event-stream", json!({ "type": "string" }))
-            .fails(&[Code::Pql]),
+        Operation::get(
+            "/subscribe",
+            "subscribe",
+            "Events as they come, or rows as they change, as Server-Sent Events.",
+        )
+        .query(asked)
+        .header("Last-Event-ID", "Go on after this position.", json!({ "type": "integer", "minimum": 0 }))
+        .gives_plain("text/event-stream", json!({ "type": "string" }))
+        .fails(&[Code::Pql]),
     ]
 }
 
@@ -46,9 +50,10 @@ pub(crate) fn operations() -> Vec<Operation> {
 ///
 /// # Errors
 /// `ERR_PQL`: what is wrong with it, or that it is no subscription.
-pub(crate) fn prepare(engine: &Engine, pql: &str, params: Params) -> Result<Subscription, Error> {
+pub(crate) fn wanted(engine: &Engine, pql: &str, params: Params) -> Result<Wanted, Error> {
     match engine.prepare(pql, params, clock::now())? {
-        Prepared::Subscribe(subscription) => Ok(subscription),
+        Prepared::Subscribe(subscription) => Ok(Wanted::Events(subscription)),
+        Prepared::Live(subscription) => Ok(Wanted::Rows(subscription)),
         Prepared::Query(_) | Prepared::Claim(_) => {
             let span = grammar::Span::new(0, pql.split_whitespace().next().map_or(0, str::len));
             let error =
@@ -59,8 +64,25 @@ pub(crate) fn prepare(engine: &Engine, pql: &str, params: Params) -> Result<Subs
     }
 }
 
+/// The same, where it must be one to events.
+///
+/// # Errors
+/// `ERR_PQL`: also that it is to rows.
+pub(crate) fn prepare(engine: &Engine, pql: &str, params: Params) -> Result<Subscription, Error> {
+    match wanted(engine, pql, params)? {
+        Wanted::Events(subscription) => Ok(subscription),
+        Wanted::Rows(_) => {
+            let span = grammar::Span::new(0, pql.trim_end().len());
+            let message = "a durable subscription is to events: of rows nothing can be acknowledged";
+            let error = grammar::Error::new(grammar::Code::NotAllowed, span, message)
+                .hint("subscribe to rows over a connection that stays: /ws or GET /subscribe");
+            Err(QueryError::statement(pql, vec![error]).into())
+        }
+    }
+}
+
 /// The statement and its parameters.
-fn wanted(args: &mut Args) -> (String, Option<Text>) {
+fn asked(args: &mut Args) -> (String, Option<Text>) {
     let pql = args.required("pql");
     // Used up where the connection is let in.
     args.text("ticket");
@@ -68,7 +90,7 @@ fn wanted(args: &mut Args) -> (String, Option<Text>) {
 }
 
 async fn subscribe(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> Answer {
-    let (pql, params) = Args::decode(&uri, wanted)?;
+    let (pql, params) = Args::decode(&uri, asked)?;
     let params = match &params {
         Some(json) => {
             crate::wire::check(json.as_bytes())?;
@@ -83,8 +105,8 @@ async fn subscribe(State(app): State<Shared>, headers: HeaderMap, uri: Uri) -> A
             Some(position.ok_or_else(|| Error::problem("", "header Last-Event-ID: expected a position"))?)
         }
     };
-    let follow = Follow::new(app.clone(), prepare(&app.engine, &pql, params)?, resume)?;
-    let position = follow.position();
+    let follow = Follow::new(app.clone(), wanted(&app.engine, &pql, params)?, resume)?;
+    let position = follow.begins();
     let state = Some(Feed { follow, asked: Instant::now() });
     let body = Body::from_stream(stream::unfold(state, |state| async move {
         let mut feed = state?;
@@ -126,6 +148,18 @@ impl Feed {
                     out.extend_from_slice(b"event: event\ndata: ");
                     out.extend_from_slice(event.json());
                     out.extend_from_slice(b"\n\n");
+                }
+                Ok(Step::Diff(diff)) => {
+                    // Who has but some pieces of a position's changes has the rows of none.
+                    if diff.is_last {
+                        push_id(&mut out, diff.position);
+                    }
+                    out.extend_from_slice(
+                        format!("event: diff\ndata: {{\"position\":{},\"changes\":", diff.position)
+                            .as_bytes(),
+                    );
+                    diff.write_changes(&mut out);
+                    out.extend_from_slice(b"}\n\n");
                 }
                 Ok(Step::CaughtUp(position)) => push_mark(&mut out, "caught_up", position),
                 Ok(Step::Progress(position)) => push_mark(&mut out, "progress", position),

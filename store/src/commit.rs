@@ -22,6 +22,17 @@ pub struct Commit<R> {
     pub next_deadline: Option<Timestamp>,
 }
 
+/// Where a commit is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitSpan {
+    /// Position of its first event.
+    pub first: Position,
+    /// Position of its last event.
+    pub last: Position,
+    /// Time of its last event.
+    pub time: Timestamp,
+}
+
 /// Called by the committing thread: after the commit is durable, in order of position, before any answer of
 /// that commit leaves. It holds up all writing, so it should only hand the commit on.
 pub type Observer<R> = Arc<dyn Fn(&Arc<Commit<R>>) + Send + Sync>;

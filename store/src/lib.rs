@@ -44,7 +44,7 @@ mod writer;
 
 pub use append::{Append, Appended, ExpectedRevision, StreamWrite};
 pub use change::{ClosedVersion, RowChange, Stamp, StoredRow, TableId, Version};
-pub use commit::{Commit, Direction, Done, Observer};
+pub use commit::{Commit, CommitSpan, Direction, Done, Observer};
 pub use condition::{CONDITION_EVENTS_MAX, Condition, ConditionFault, ConditionTest};
 pub use cursors::{AllKept, Cursors, CursorsError, Kept, Note, Parked, Slot, Tried, Writing};
 pub use decider::{Decider, Decision};

@@ -112,7 +112,7 @@ fn micros<'a>(micros: Datum<'_>) -> Result<Datum<'a>, Fault> {
 }
 
 /// A float without fraction as an int, if it fits.
-pub(super) fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole(number: f64) -> Option<i64> {
     // −2^63 is a float, 2^63 − 1 is not: hence the half-open range.
     const END: f64 = 9_223_372_036_854_775_808.0;
     (number.fract() == 0.0 && (-END..END).contains(&number)).then_some(number as i64)

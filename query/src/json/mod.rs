@@ -12,4 +12,5 @@ mod test;
 
 pub use batch::write_rows;
 pub use record::{event, fields, row, task};
+pub(crate) use scalar::write_datum;
 pub use scalar::{write_duration, write_text, write_time, write_value};

@@ -1,5 +1,6 @@
 //! One value.
 
+use crate::eval::Datum;
 use crate::value::Value;
 use std::io::Write;
 
@@ -15,6 +16,21 @@ pub fn write_value(value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Duration(it) => quoted(out, |out| write_duration(*it, out)),
         Value::Set(members) => write_set(members.iter().map(|member| &**member), out),
         Value::Json(it) => write_json(it, out),
+    }
+}
+
+/// Writes a value of the row evaluator.
+pub(crate) fn write_datum(value: &Datum<'_>, out: &mut Vec<u8>) {
+    match value {
+        Datum::Null => write_null(out),
+        Datum::Bool(it) => write_bool(*it, out),
+        Datum::Int(it) => write_int(*it, out),
+        Datum::Float(it) => write_float(*it, out),
+        Datum::Text(it) => write_text(it, out),
+        Datum::Time(it) => quoted(out, |out| write_time(*it, out)),
+        Datum::Duration(it) => quoted(out, |out| write_duration(*it, out)),
+        Datum::Set(members) => write_set(members.iter().map(|member| &**member), out),
+        Datum::Json(it) => write_json(it, out),
     }
 }
 

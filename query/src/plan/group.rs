@@ -16,16 +16,16 @@ use std::sync::Arc;
 
 /// The keys and aggregates of a select. Columns of the grouped rows are the keys, then the aggregates.
 pub(super) struct Grouping {
-    keys: Vec<Expr>,
-    aggregates: Vec<(AggregateCall, Type)>,
+    pub(super) keys: Vec<Expr>,
+    pub(super) aggregates: Vec<(AggregateCall, Type)>,
 }
+
+/// Where among the columns of grouped rows aggregates begin.
+pub(crate) const FIRST_AGGREGATE: usize = 1 << 16;
 
 impl Grouping {
     /// The source that columns of grouped rows belong to.
     pub(super) const SOURCE: usize = usize::MAX;
-
-    /// Where among the columns of grouped rows aggregates begin.
-    const FIRST_AGGREGATE: usize = 1 << 16;
 
     /// Groups by these.
     pub(super) fn new(keys: Vec<Expr>) -> Self {
@@ -44,7 +44,7 @@ impl Grouping {
     }
 
     fn field(place: usize) -> String {
-        match place.checked_sub(Self::FIRST_AGGREGATE) {
+        match place.checked_sub(FIRST_AGGREGATE) {
             Some(aggregate) => format!("#a{aggregate}"),
             None => format!("#g{place}"),
         }
@@ -68,7 +68,7 @@ impl Grouping {
                     self.aggregates.push(((**call).clone(), expr.ty));
                     self.aggregates.len() - 1
                 });
-                Some(Self::column(Self::FIRST_AGGREGATE + place, &expr))
+                Some(Self::column(FIRST_AGGREGATE + place, &expr))
             }
             Kind::Column(column) if column.outer == 0 => {
                 let source = &scope.sources[column.source];
@@ -169,7 +169,7 @@ impl Grouping {
         });
         let aggregates = self.aggregates.iter().enumerate().map(|(place, (call, ty))| {
             let args = call.args.iter().map(|arg| lower::lower(arg, names)).collect();
-            aggregate::lower(call, args, *ty).alias(Self::field(Self::FIRST_AGGREGATE + place))
+            aggregate::lower(call, args, *ty).alias(Self::field(FIRST_AGGREGATE + place))
         });
         plan.aggregate(keys.collect::<Vec<_>>(), aggregates.collect::<Vec<_>>())
     }

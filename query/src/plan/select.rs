@@ -64,6 +64,8 @@ pub(super) enum Ordering {
     Membership,
     /// For EXISTS: whether there is a row.
     Existence,
+    /// For a subscription, which keeps it up by its [`Parts`]: no plan is made of them.
+    Live,
 }
 
 /// A planned select.
@@ -74,6 +76,8 @@ pub(super) struct Relation {
     pub(super) order: Vec<CarriedKey>,
     /// Its direct form, if it is the outermost select and has one.
     pub(super) direct: Option<Box<Direct>>,
+    /// What it is made of, for a subscription.
+    pub(super) parts: Option<Box<Parts>>,
 }
 
 /// What a statement's selects share.
@@ -82,6 +86,8 @@ pub(super) struct Planner<'a> {
     pub(super) catalog: &'a dyn Catalog,
     pub(super) params: &'a Binding<'a>,
     pub(super) moments: Moments,
+    /// What `now()` gives; none where the answer must not depend on when it is asked.
+    pub(super) now: Option<i64>,
     /// The WITH names that can be used here.
     pub(super) with: &'a [Cte],
     /// Sources so far.
@@ -99,6 +105,7 @@ impl<'a> Planner<'a> {
         Self {
             catalog,
             params,
+            now: Some(moments.now),
             moments,
             with: &[],
             depth: 0,
@@ -276,6 +283,13 @@ impl<'a> Planner<'a> {
             }
         }
         let parts = Parts { filter, grouping, having, items, keys, distinct: is_distinct, limit, offset };
+        if ordering == Ordering::Live {
+            let named = parts.items.iter();
+            let columns =
+                named.map(|(name, item)| OutputColumn { name: name.clone(), ty: item.ty }).collect();
+            let parts = Some(Box::new(parts));
+            return Some(Relation { plan: below, columns, order: Vec::new(), direct: None, parts });
+        }
         let is_outermost = ordering == Ordering::Outermost && outer.is_none();
         let is_of_rows = parts.grouping.is_none() && parts.having.is_none() && !parts.distinct;
         let direct =
@@ -356,20 +370,22 @@ impl<'a> Planner<'a> {
             } else {
                 Vec::new()
             };
-            return Ok(Relation { plan: plan.build()?, columns, order, direct: None });
+            return Ok(Relation { plan: plan.build()?, columns, order, direct: None, parts: None });
         }
         plan = sort(plan, &parts.keys, &names)?;
         let (hidden, order) = match ordering {
             Ordering::Carried => super::order::carry(&parts.keys, &names),
-            Ordering::Outermost | Ordering::Membership | Ordering::Existence => (Vec::new(), Vec::new()),
+            Ordering::Outermost | Ordering::Membership | Ordering::Existence | Ordering::Live => {
+                (Vec::new(), Vec::new())
+            }
         };
         let plan = plan.project(outputs.into_iter().chain(hidden))?.build()?;
-        Ok(Relation { plan, columns, order, direct: None })
+        Ok(Relation { plan, columns, order, direct: None, parts: None })
     }
 
     fn resolver<'r>(&'r self, scope: &'r Scope, errors: &'r mut Vec<Error>) -> Resolver<'r> {
         let mut resolver = Resolver::new(scope, self.params, errors);
-        resolver.now = Some(self.moments.now);
+        resolver.now = self.now;
         resolver.aggregates = Ok(());
         resolver.subselects = Ok(self);
         resolver
@@ -427,11 +443,11 @@ struct Item {
 /// A select whose names are resolved.
 pub(super) struct Parts {
     pub(super) filter: Option<Expr>,
-    grouping: Option<Grouping>,
-    having: Option<Expr>,
+    pub(super) grouping: Option<Grouping>,
+    pub(super) having: Option<Expr>,
     pub(super) items: Vec<(String, Expr)>,
     pub(super) keys: Vec<Key>,
-    distinct: bool,
+    pub(super) distinct: bool,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
 }

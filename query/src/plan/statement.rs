@@ -1,7 +1,8 @@
 //! Any statement.
 
 use super::select::told_once;
-use super::{Catalog, Claim, Planned, Subscription};
+use super::{Catalog, Claim, Planned, Subscribed, Subscription};
+use crate::live::LiveSubscription;
 use crate::params::Params;
 use grammar::ast::{Explain, ExplainTarget, Statement, StatementKind};
 use grammar::{Code, Error};
@@ -22,6 +23,8 @@ pub enum Command {
     Claim(Claim),
     /// Events as they come.
     Subscribe(Subscription),
+    /// Rows, and how they change.
+    Live(LiveSubscription),
 }
 
 /// Plans a statement; `text` is what it was read from.
@@ -58,7 +61,10 @@ fn command(
         StatementKind::NextTask(next) => super::next_task(next, catalog, params).map(query),
         StatementKind::Claim(claim) => super::claim(claim, text, catalog, params).map(Command::Claim),
         StatementKind::Subscribe(subscribe) => {
-            super::subscribe(subscribe, text, catalog, params).map(Command::Subscribe)
+            super::subscribe(subscribe, text, catalog, params).map(|subscribed| match subscribed {
+                Subscribed::Events(subscription) => Command::Subscribe(subscription),
+                Subscribed::Rows(subscription) => Command::Live(subscription),
+            })
         }
         StatementKind::ShowTables => super::show_tables(catalog, params, statement.span).map(query),
         StatementKind::Describe(table) => super::describe(table, catalog, params).map(query),

@@ -1,12 +1,13 @@
-//! SUBSCRIBE events.
+//! SUBSCRIBE.
 
-use super::from::unknown_table;
 use super::{Catalog, EventPredicate, limit};
+use crate::live::LiveSubscription;
 use crate::params::{Binding, Params};
 use crate::predicate::RowPredicate;
-use crate::tables::TableSchema;
+use crate::tables::events;
 use grammar::ast::{self, SubscribeSource};
-use grammar::{Code, Error, Span};
+use grammar::{Error, Span};
+use std::sync::Arc;
 use store::Position;
 
 /// Where a subscription begins.
@@ -29,22 +30,27 @@ pub struct Subscription {
     pub start: Start,
 }
 
+/// What a subscription gives.
+#[derive(Debug, Clone)]
+pub enum Subscribed {
+    /// Events.
+    Events(Subscription),
+    /// Differences of rows.
+    Rows(LiveSubscription),
+}
+
 /// Resolves a subscription; `text` is the statement.
 ///
 /// # Errors
-/// Everything that is wrong with it; `not_allowed` for sources other than events.
+/// Everything that is wrong with it; `not_allowed` for what cannot be kept up.
 pub fn subscribe(
     subscribe: &ast::Subscribe,
     text: &str,
     catalog: &dyn Catalog,
     params: &Params,
-) -> Result<Subscription, Vec<Error>> {
-    let schema = source(&subscribe.source, catalog).map_err(|error| vec![error])?;
+) -> Result<Subscribed, Vec<Error>> {
     let binding = Binding::new(params);
     let mut errors = Vec::new();
-    let predicate = subscribe.filter.as_ref().and_then(|filter| {
-        RowPredicate::resolve(filter, schema, &binding).map_err(|wrong| errors.extend(wrong)).ok()
-    });
     let start = match &subscribe.start {
         ast::Start::Now => Start::Now,
         ast::Start::Beginning => Start::Beginning,
@@ -56,28 +62,29 @@ pub fn subscribe(
             }
         },
     };
-    errors.extend(binding.unused(Span::default()));
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let events = predicate.map_or_else(EventPredicate::all, |predicate| EventPredicate::new(predicate, text));
-    Ok(Subscription { events, start })
-}
-
-fn source(source: &SubscribeSource, catalog: &dyn Catalog) -> Result<&'static TableSchema, Error> {
-    match source {
-        SubscribeSource::Table(name) => match catalog.schema(&name.name) {
-            Some(schema) if schema.name == "events" => Ok(schema),
-            Some(schema) => {
-                let message = format!("subscriptions to `{}` are not part of this version", schema.name);
-                let error = Error::new(Code::NotAllowed, name.span, message);
-                Err(error.hint("subscribe to events, whose types tell what changed"))
-            }
-            None => Err(unknown_table(name, catalog.table_names().iter().copied())),
-        },
-        SubscribeSource::Select(select) => {
-            let message = "subscriptions to a select are not part of this version";
-            Err(Error::new(Code::NotAllowed, select.span, message).hint("subscribe to events"))
+    let of_events = match &subscribe.source {
+        SubscribeSource::Table(name) => {
+            catalog.schema(&name.name).filter(|schema| schema.name == events::SCHEMA.name)
         }
+        SubscribeSource::Select(_) => None,
+    };
+    let subscribed = match of_events {
+        Some(schema) => {
+            let predicate = subscribe.filter.as_ref().and_then(|filter| {
+                RowPredicate::resolve(filter, schema, &binding).map_err(|wrong| errors.extend(wrong)).ok()
+            });
+            let wanted =
+                predicate.map_or_else(EventPredicate::all, |predicate| EventPredicate::new(predicate, text));
+            Some(Subscribed::Events(Subscription { events: wanted, start }))
+        }
+        None => {
+            let query = super::live::query(subscribe, text, catalog, &binding, &mut errors);
+            query.map(|query| Subscribed::Rows(LiveSubscription { query: Arc::new(query), start }))
+        }
+    };
+    errors.extend(binding.unused(Span::default()));
+    match subscribed {
+        Some(subscribed) if errors.is_empty() => Ok(subscribed),
+        _ => Err(errors),
     }
 }

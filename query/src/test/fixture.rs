@@ -34,8 +34,13 @@ impl Fixture {
     }
 
     pub(super) fn with(options: Options) -> Self {
+        Self::over(options, store::Options::default())
+    }
+
+    /// Over a store with bounds of its own.
+    pub(super) fn over(options: Options, bounds: store::Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(dir.path(), Work::new(), store::Options::default()).unwrap();
+        let (store, _) = Store::open(dir.path(), Work::new(), bounds).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Self {
             engine: Engine::new(store, options).unwrap(),
@@ -70,6 +75,12 @@ impl Fixture {
             self.query(&format!("{pql} AS OF POSITION {}", self.head().0 - 1));
         }
         outcome
+    }
+
+    /// Carries a command out, a second after the one before, unless it is refused.
+    pub(super) fn attempt(&self, command: Command) -> Option<Outcome> {
+        self.pass(SECOND);
+        Some(self.store().execute_blocking(context(self.now()), command).ok()?.outcome)
     }
 
     /// All rows as lines of JSON.

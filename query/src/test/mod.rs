@@ -9,6 +9,7 @@ mod explain;
 mod fixture;
 mod history;
 mod limits;
+mod live;
 mod mutated;
 mod next_task;
 mod pins;

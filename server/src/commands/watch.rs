@@ -1,4 +1,4 @@
-//! `agentpm watch`: events as they come, over lost connections too.
+//! `agentpm watch`: events as they come, or what changes in the rows of a query, over lost connections too.
 
 use super::Connected;
 use super::output::{Form, cell, stream_bytes};
@@ -8,6 +8,7 @@ use crate::client::sse::Messages;
 use crate::client::{At, ClientError};
 use crate::failure::Failure;
 use clap::Args;
+use grammar::ast::{StatementKind, SubscribeSource};
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
@@ -23,20 +24,20 @@ const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
 /// How long a server that went away is waited for: longer than it takes to start again on a long log.
 const RECONNECT_FOR: Duration = Duration::from_secs(120);
 
-/// Characters of an event's data in a line for people.
+/// Characters of an event's data, or of a row's value, in a line for people.
 const DATA_CHARS_MAX: usize = 120;
 
-/// Print events as they come: a line each on a terminal, NDJSON otherwise.
+/// Print events as they come, or how the rows of a query change: a line each on a terminal, NDJSON otherwise.
 ///
 /// When the connection is lost it goes on after the last position, without a gap and without a duplicate. With --exec,
 /// which must come last, a command gets the events in place of the output.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// A subscription: `SUBSCRIBE events WHERE …`
+    /// A subscription: `SUBSCRIBE events WHERE …`, `SUBSCRIBE tasks WHERE …`, `SUBSCRIBE (SELECT … FROM tasks)`
     pql: String,
     #[command(flatten)]
     params: Params,
-    /// End after so many events
+    /// End after so many events (of rows: after so many differences)
     #[arg(long)]
     count: Option<u64>,
     /// End when everything that is in the log has been printed
@@ -63,6 +64,8 @@ struct Watching {
     /// Everything up to here has been printed or did not match; none before the first answer.
     position: Option<u64>,
     left: Option<u64>,
+    /// It is to rows, not to events.
+    is_of_rows: bool,
 }
 
 pub(super) async fn run(watch: Watch, to: Connected) -> Result<(), Failure> {
@@ -75,14 +78,18 @@ pub(super) async fn run(watch: Watch, to: Connected) -> Result<(), Failure> {
     if left == Some(0) {
         return Ok(());
     }
-    let mut watching = Watching { watch, to, position: None, left };
+    let is_of_rows = is_of_rows(&watch.pql);
+    let mut watching = Watching { watch, to, position: None, left, is_of_rows };
     let mut messages = watching.connect().await.map_err(|error| watching.failure(error))?;
     loop {
         let why = match watching.follow(messages).await? {
             Ended::Done => return Ok(()),
             Ended::Lost(why) => why,
         };
-        eprintln!("{why}; going on after position {}", watching.position.unwrap_or_default());
+        match watching.position {
+            Some(position) => eprintln!("{why}; going on after position {position}"),
+            None => eprintln!("{why}; beginning anew"),
+        }
         messages = watching.reconnect().await?;
     }
 }
@@ -96,7 +103,8 @@ impl Watching {
             request = request.header("last-event-id", position);
         }
         let response = self.to.client.send(request).await?;
-        if self.position.is_none() {
+        // Who has none of the rows of a position cannot go on after it.
+        if self.position.is_none() && !self.is_of_rows {
             let begins = response.headers().get(crate::wire::envelope::POSITION);
             self.position = begins.and_then(|value| value.to_str().ok()?.parse().ok());
         }
@@ -132,32 +140,48 @@ impl Watching {
                 Err(_) => return Ok(Ended::Lost("the server has fallen silent".to_owned())),
             };
             match &*message.name {
-                "event" => {
-                    if !self.show(&message.data).await? {
+                name @ ("event" | "diff") => {
+                    if !self.show(name, &message.data).await? {
                         return Ok(Ended::Done);
                     }
                     self.left = self.left.map(|left| left - 1);
                 }
                 "closed" => {
-                    self.position = message.id.or(self.position);
+                    self.is_at(message.id);
                     return Ok(Ended::Lost(format!("the server ended it: {}", message.data)));
                 }
                 "error" => return Err(self.failure(ClientError::told(&message.data))),
                 _ => {}
             }
-            self.position = message.id.or(self.position);
+            self.is_at(message.id);
             if self.left == Some(0) || (self.watch.until_caught_up && message.name == "caught_up") {
                 return Ok(Ended::Done);
             }
         }
     }
 
-    /// Prints an event, or hands it to the command; whether somebody may want the next.
-    async fn show(&self, event: &str) -> Result<bool, Failure> {
+    fn is_at(&mut self, position: Option<u64>) {
+        // Zero while the first rows are not whole.
+        let held = position.filter(|position| !self.is_of_rows || *position > 0);
+        self.position = held.or(self.position);
+    }
+
+    /// Prints an event or a difference, or hands it to the command; whether somebody may want the next.
+    async fn show(&self, name: &str, data: &str) -> Result<bool, Failure> {
         let Some(argv) = &self.watch.exec else {
-            return stream_bytes(self.line(event).as_bytes());
+            let lines = if name == "event" { self.line(data) } else { self.lines(data) };
+            return stream_bytes(lines.as_bytes());
         };
-        exec::run(argv, event).await.map(|()| true).map_err(|failure| self.to_go_on(failure))
+        exec::run(argv, data).await.map(|()| true).map_err(|failure| self.to_go_on(failure))
+    }
+
+    fn lines(&self, diff: &str) -> String {
+        match self.to.form {
+            Form::Table => {
+                serde_json::from_str(diff).map_or_else(|_| format!("{diff}\n"), |diff| changes(&diff))
+            }
+            Form::Json | Form::Ndjson | Form::Csv => format!("{diff}\n"),
+        }
     }
 
     fn line(&self, event: &str) -> String {
@@ -187,14 +211,42 @@ impl Watching {
     }
 }
 
+/// Whether a subscription is to rows. A statement that is wrong the server tells of.
+fn is_of_rows(pql: &str) -> bool {
+    match grammar::parse(pql).map(|statement| statement.kind) {
+        Ok(StatementKind::Subscribe(subscribe)) => {
+            !matches!(subscribe.source, SubscribeSource::Table(name) if name.name == "events")
+        }
+        _ => false,
+    }
+}
+
+/// What changed as a person reads it: a line for each row that went or came.
+fn changes(diff: &Value) -> String {
+    let position = cell(&diff["position"]);
+    let changes = diff["changes"].as_array().map_or(&[][..], Vec::as_slice);
+    let line = |change: &Value| {
+        let cells = change["row"].as_object().into_iter().flatten().map(|(name, value)| (name, cell(value)));
+        let cells = cells
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", cut(&value)));
+        format!("{position:>6}  {}  {}\n", cell(&change["op"]), cells.collect::<Vec<_>>().join("  "))
+    };
+    changes.iter().map(line).collect()
+}
+
+/// So much of a text as fits into a line.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(DATA_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// An event as a person reads it.
 fn shown(event: &Value) -> String {
     let part = |name: &str| cell(&event[name]);
-    let data = part("data");
-    let data = match data.char_indices().nth(DATA_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &data[..end]),
-        None => data,
-    };
+    let data = cut(&part("data"));
     let by = cell(&event["metadata"]["agent_id"]);
     let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
     format!("{:>6}  {}  {}  {}{by}  {data}\n", part("position"), part("time"), part("type"), part("stream"))
@@ -204,6 +256,15 @@ fn shown(event: &Value) -> String {
 mod test {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn rows_for_people() {
+        let row = json!({ "id": "t1", "status": "open", "parent_id": null, "n": 2 });
+        let diff = json!({ "position": 7, "changes": [{ "op": "-", "row": row }, { "op": "+", "row": {} }] });
+        assert_eq!(changes(&diff), "     7  -  id=t1  status=open  n=2\n     7  +  \n");
+        assert!(is_of_rows("SUBSCRIBE (SELECT id FROM tasks)") && is_of_rows("SUBSCRIBE tasks"));
+        assert!(!is_of_rows("SUBSCRIBE events") && !is_of_rows("SELECT 1"));
+    }
 
     #[test]
     fn a_line_for_people() {

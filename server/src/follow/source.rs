@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::events::Events;
+use super::rows::Rows;
 use crate::error::Error;
 use store::Position;
 
@@ -10,13 +11,36 @@ use store::Position;
 pub(super) enum Source {
     /// Events that a predicate holds for.
     Events(Events),
+    /// The rows of a query.
+    Rows(Rows),
+}
+
+/// Which positions a step is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    /// Nothing up to here is still to come.
+    pub(super) before: Position,
+    /// With the step, nothing up to here.
+    pub(super) upto: Position,
 }
 
 impl Source {
-    /// The next step that was found, and its position.
-    pub(super) fn take(&mut self) -> Option<(Position, Step)> {
+    /// Where it began: at `start`, if it does not know better.
+    pub(super) fn begins(&self, start: Position) -> Position {
         match self {
-            Self::Events(events) => events.take().map(|event| (event.position(), Step::Event(event))),
+            Self::Events(_) => start,
+            Self::Rows(rows) => rows.begins(),
+        }
+    }
+
+    /// The next step that was found, and what it is of.
+    pub(super) fn take(&mut self) -> Option<(Stretch, Step)> {
+        match self {
+            Self::Events(events) => events.take().map(|event| {
+                let upto = event.position();
+                (Stretch { before: Position(upto.0.saturating_sub(1)), upto }, Step::Event(event))
+            }),
+            Self::Rows(rows) => rows.take().map(|(stretch, diff)| (stretch, Step::Diff(diff))),
         }
     }
 
@@ -24,6 +48,7 @@ impl Source {
     pub(super) fn looked_at(&self) -> Position {
         match self {
             Self::Events(events) => events.looked_at(),
+            Self::Rows(rows) => rows.looked_at(),
         }
     }
 
@@ -31,6 +56,7 @@ impl Source {
     pub(super) fn is_level(&self) -> bool {
         match self {
             Self::Events(events) => events.is_level(),
+            Self::Rows(rows) => rows.is_level(),
         }
     }
 
@@ -41,6 +67,7 @@ impl Source {
     pub(super) async fn look(&mut self) -> Result<bool, Error> {
         match self {
             Self::Events(events) => events.look().await,
+            Self::Rows(rows) => rows.look(),
         }
     }
 
@@ -48,6 +75,7 @@ impl Source {
     pub(super) async fn changed(&mut self) {
         match self {
             Self::Events(events) => events.changed().await,
+            Self::Rows(rows) => rows.changed().await,
         }
     }
 }

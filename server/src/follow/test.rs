@@ -69,6 +69,7 @@ async fn write(app: &Shared, events: Vec<NewEvent>) {
 async fn step(follow: &mut Follow) -> String {
     let step = match follow.next().await.unwrap() {
         Step::Event(event) => format!("e{}", event.position()),
+        Step::Diff(diff) => format!("d{}", diff.position),
         Step::CaughtUp(position) => format!("c{position}"),
         Step::Progress(position) => format!("p{position}"),
         Step::Stopped => "stopped".to_owned(),

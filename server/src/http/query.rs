@@ -85,15 +85,17 @@ async fn answered(
             *kind = "claim";
             claims(app, call, claim, form, started).await
         }
-        Prepared::Subscribe(_) => Err(Error::new(Code::Pql, "a subscription needs a connection that stays")
-            .details(serde_json::json!({
-                "pql_code": grammar::Code::NotAllowed.as_str(),
-                "line": 1,
-                "column": 1,
-                "length": "SUBSCRIBE".len(),
-                "hint": HOW_TO_SUBSCRIBE,
-            }))
-            .hint(HOW_TO_SUBSCRIBE)),
+        Prepared::Subscribe(_) | Prepared::Live(_) => {
+            Err(Error::new(Code::Pql, "a subscription needs a connection that stays")
+                .details(serde_json::json!({
+                    "pql_code": grammar::Code::NotAllowed.as_str(),
+                    "line": 1,
+                    "column": 1,
+                    "length": "SUBSCRIBE".len(),
+                    "hint": HOW_TO_SUBSCRIBE,
+                }))
+                .hint(HOW_TO_SUBSCRIBE))
+        }
     }
 }
 

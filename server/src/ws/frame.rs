@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::follow::Shown;
 use crate::wire::envelope::{push, push_name};
 use crate::wire::fields::{Fields, nearest};
+use query::Diff;
 use serde_json::value::RawValue;
 use store::{Position, Text};
 
@@ -111,6 +112,17 @@ pub(super) fn event(sub: &str, event: &Shown) -> Vec<u8> {
     begin_in(&mut out, "event", sub);
     push_name(&mut out, "event");
     out.extend_from_slice(json);
+    out.push(b'}');
+    out
+}
+
+/// `{"op":"diff","sub":…,"position":…,"changes":[…]}`
+pub(super) fn diff(sub: &str, diff: &Diff) -> Vec<u8> {
+    let mut out = begin("diff", sub);
+    push_name(&mut out, "position");
+    push(&mut out, &diff.position);
+    push_name(&mut out, "changes");
+    diff.write_changes(&mut out);
     out.push(b'}');
     out
 }

@@ -162,7 +162,7 @@ impl Session {
         }
         let params = params
             .map_or_else(|| Ok(Params::default()), |params| crate::http::query::params(params, "/params"))?;
-        let follow = Follow::new(app.clone(), crate::sse::prepare(&app.engine, pql, params)?, None)?;
+        let follow = Follow::new(app.clone(), crate::sse::wanted(&app.engine, pql, params)?, None)?;
         let outbox = self.outbox.clone();
         let handle = Handle::start(sub.clone(), follow, credit, outbox, &self.tasks, &self.ended);
         self.subscriptions.insert(sub, handle);

@@ -51,7 +51,7 @@ impl Handle {
         self.task.is_finished()
     }
 
-    /// Allows `n` more events.
+    /// Allows `n` more events, or differences.
     ///
     /// # Errors
     /// When the subscription has no limit, or so much was allowed that it cannot be counted.
@@ -124,16 +124,16 @@ async fn serve(
     credit: Option<&Semaphore>,
     outbox: &Outbox,
 ) -> Result<std::convert::Infallible, End> {
-    outbox.put(frame::mark("subscribed", sub, follow.position())).await?;
+    outbox.put(frame::mark("subscribed", sub, follow.begins())).await?;
     loop {
         let frame = match follow.next().await.map_err(End::Failed)? {
             Step::Event(event) => {
-                if let Some(credit) = credit {
-                    // The semaphore is never closed.
-                    let Ok(permit) = credit.acquire().await else { return Err(End::Gone) };
-                    permit.forget();
-                }
+                spend(credit).await?;
                 frame::event(sub, &event)
+            }
+            Step::Diff(diff) => {
+                spend(credit).await?;
+                frame::diff(sub, &diff)
             }
             Step::CaughtUp(position) => frame::mark("caught_up", sub, position),
             Step::Progress(position) => frame::mark("progress", sub, position),
@@ -142,6 +142,15 @@ async fn serve(
         put(frame, || follow.is_too_far_behind(), outbox).await?;
         follow.confirm();
     }
+}
+
+/// Waits until one more event or difference is allowed.
+async fn spend(credit: Option<&Semaphore>) -> Result<(), End> {
+    if let Some(credit) = credit {
+        // The semaphore is never closed.
+        credit.acquire().await.map_err(|_| End::Gone)?.forget();
+    }
+    Ok(())
 }
 
 /// Puts a frame, giving up when the client takes nothing and the log has gone far ahead.

@@ -4,7 +4,7 @@ use crate::disk::{Disk, Records};
 use crate::recent::Recent;
 use crate::record::Record;
 use crate::texts::Texts;
-use crate::{Answered, Commit, Damage, Digest, Direction, Event, Position, ReadError, Timestamp};
+use crate::{Answered, Commit, CommitSpan, Damage, Digest, Direction, Event, Position, ReadError, Timestamp};
 use fjall::Slice;
 use std::sync::Arc;
 
@@ -47,6 +47,21 @@ impl<R> Fetch<R> {
         match &self.last {
             Last::Commit(commit) => Ok(commit.event(position).ok_or_else(|| missing(position))?.time),
             Last::Record(record) => Ok(record.time(position)?),
+            Last::Nothing => Err(missing(position).into()),
+        }
+    }
+
+    /// The commit that has a position that is in the log.
+    pub(crate) fn span(&mut self, position: Position) -> Result<CommitSpan, ReadError> {
+        self.find(position)?;
+        match &self.last {
+            Last::Commit(commit) => {
+                Ok(CommitSpan { first: commit.first, last: commit.last, time: commit.time })
+            }
+            Last::Record(record) => {
+                let (first, last) = (record.first(), record.last());
+                Ok(CommitSpan { first, last, time: record.time(last)? })
+            }
             Last::Nothing => Err(missing(position).into()),
         }
     }

@@ -10,8 +10,8 @@ use crate::disk::Disk;
 use crate::recent::Recent;
 use crate::view::View;
 use crate::{
-    ClosedVersion, Direction, Event, EventId, Head, Position, ReadError, Revision, StoredRow, TableId, Text,
-    Timestamp, Version, keys,
+    ClosedVersion, Commit, CommitSpan, Direction, Event, EventId, Head, Position, ReadError, Revision,
+    StoredRow, TableId, Text, Timestamp, Version, keys,
 };
 use std::sync::Arc;
 
@@ -53,6 +53,24 @@ impl<R: StoredRow> Reader<R> {
             return Ok(None);
         }
         self.fetch().event(position).map(Some)
+    }
+
+    /// The commit that has the event at `position`; none past the head.
+    ///
+    /// # Errors
+    /// When the disk cannot be read or is damaged.
+    pub fn commit_span(&self, position: Position) -> Result<Option<CommitSpan>, ReadError> {
+        if position == Position::ZERO || position > self.view.head.position {
+            return Ok(None);
+        }
+        self.fetch().span(position).map(Some)
+    }
+
+    /// The commit that has the event at `position`, with the rows it changed, if it is one of the newest, which are kept
+    /// in memory.
+    #[must_use]
+    pub fn recent_commit(&self, position: Position) -> Option<Arc<Commit<R>>> {
+        self.recent.find(position).filter(|commit| commit.last <= self.view.head.position)
     }
 
     /// The time of the event at `position`; none past the head. Cheaper than the event where many were committed

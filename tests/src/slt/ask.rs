@@ -147,13 +147,20 @@ impl Asker {
             frame["params"] = params;
         }
         socket.send(frame).await;
-        let mut lines = vec!["position int, type text".to_owned()];
+        let of_events = statement.to_ascii_lowercase().starts_with("subscribe events");
+        let columns = if of_events { "position int, type text" } else { "position int, op text, row json" };
+        let mut lines = vec![columns.to_owned()];
         while let Some(frame) = socket.next().await {
             match frame["op"].as_str() {
                 Some("subscribed" | "progress") => {}
                 Some("event") => {
                     let event = &frame["event"];
                     lines.push(json!([event["position"], event["type"]]).to_string());
+                }
+                Some("diff") => {
+                    for change in frame["changes"].as_array().into_iter().flatten() {
+                        lines.push(json!([frame["position"], change["op"], change["row"]]).to_string());
+                    }
                 }
                 Some("caught_up") => return Ok(lines),
                 Some("error") => return Err(drawn(&frame["error"], Some(statement))),

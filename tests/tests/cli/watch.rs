@@ -209,3 +209,24 @@ fn what_will_not_pass_is_not_tried_again() {
     let asked = refusing.next();
     assert!(asked.line.starts_with("GET /subscribe?pql=SUBSCRIBE"), "{}", asked.line);
 }
+
+/// Rows of a query: what changed, for programs and for people, over a server that goes away.
+#[test]
+fn rows_as_they_change() {
+    let (_dir, mut server) = server();
+    create(&server, &["a"]);
+    let pql = "SUBSCRIBE (SELECT id, status FROM tasks)";
+    let mut watch = Watch::start(&server, &[pql, "--count", "2"]);
+    let row = |id: &str| format!(r#"{{"op":"+","row":{{"id":"{id}","status":"open"}}}}"#);
+    assert_eq!(watch.next(), format!("{{\"position\":1,\"changes\":[{}]}}\n", row("a")));
+    server.kill9();
+    let server = server.restart();
+    create(&server, &["b"]);
+    // It goes on from the rows it has, not from the beginning.
+    assert_eq!(watch.next(), format!("{{\"position\":2,\"changes\":[{}]}}\n", row("b")));
+    let (status, said) = watch.end();
+    assert!(status.success() && said.contains("going on after position 1"), "{said}");
+    let shown = run_at(&server, &["watch", pql, "--until-caught-up", "--output", "table"]);
+    shown.succeeded();
+    assert_eq!(shown.stdout, "     2  +  id=a  status=open\n     2  +  id=b  status=open\n");
+}

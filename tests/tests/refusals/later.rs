@@ -19,14 +19,6 @@ pub(crate) fn rows() -> Vec<Row> {
             .later("projections"),
         Row::statement("DROP PROJECTION p").is(400, "ERR_PQL").says("not_allowed").later("projections"),
         Row::statement("SELECT a FROM p").pql("unknown_table", 1, 15).later("projection_building"),
-        Row::frame(json!({ "op": "subscribe", "sub": "t", "pql": "SUBSCRIBE tasks" }))
-            .is(400, "ERR_PQL")
-            .says("not_allowed")
-            .later("subscriptions to tables"),
-        Row::frame(json!({ "op": "subscribe", "sub": "t", "pql": "SUBSCRIBE (SELECT id FROM tasks)" }))
-            .is(400, "ERR_PQL")
-            .says("not_allowed")
-            .later("subscriptions to queries"),
     ];
     calls.chain(others).collect()
 }

@@ -18,6 +18,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::{count::count_udaf, min_max};
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, expr::AggregateFunction, lit};
 use fold::Fold;
+pub(crate) use numbers::quantile;
 use std::fmt;
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ pub(crate) fn lower(call: &AggregateCall, args: Vec<Expr>, result: Type) -> Expr
 }
 
 /// The bytes an owned value takes, about.
-fn size_of(value: &crate::eval::Constant) -> usize {
+pub(crate) fn size_of(value: &crate::eval::Constant) -> usize {
     use crate::eval::Datum;
     size_of_val(value)
         + match value {

@@ -151,7 +151,7 @@ fn deviation(numbers: &mut [f64]) -> f64 {
 const SQUARED: std::ops::Range<f64> = 1e-140..1e140;
 
 /// The value below which a share of the numbers lies, by interpolation between the two nearest.
-fn quantile(numbers: &mut [f64], share: f64) -> f64 {
+pub(crate) fn quantile(numbers: &mut [f64], share: f64) -> f64 {
     let place = share * (numbers.len() - 1) as f64;
     let below = place.floor() as usize;
     let (_, low, rest) = numbers.select_nth_unstable_by(below, f64::total_cmp);

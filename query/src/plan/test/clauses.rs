@@ -269,14 +269,70 @@ fn subscriptions() {
         "Beginning types None streams Some({\"s\"}) tags {\"x\"}",
     );
     check("SUBSCRIBE events WHERE type = 'a' OR stream = 's'", "Now types None streams None tags {}");
+}
+
+#[test]
+fn subscriptions_to_rows() {
     check(
-        "SUBSCRIBE tasks",
-        "not_allowed «tasks» subscriptions to `tasks` are not part of this version (subscribe to events, whose types tell what changed)",
+        "SUBSCRIBE (SELECT id, title AS t, upper(status) FROM tasks WHERE priority > 1) WHERE t <> '' AFTER POSITION 7",
+        "After(Position(7)) id | t | upper(status)",
     );
     check(
-        "SUBSCRIBE (SELECT id FROM tasks)",
-        "not_allowed «SELECT id FROM tasks» subscriptions to a select are not part of this version (subscribe to events)",
+        "SUBSCRIBE (SELECT status, count(*) AS n FROM tasks GROUP BY status HAVING count(*) > 1) FROM START",
+        "Beginning status | n",
     );
+    check("SUBSCRIBE relationships", "Now id | from_task_id | to_task_id | type | metadata | created_at");
+}
+
+#[test]
+fn what_cannot_be_kept_up_is_refused_with_the_reason() {
+    for (subscribed, place, why) in [
+        ("tasks WHERE score > 1", "score", "`score` changes with time alone: no event tells of it"),
+        (
+            "(SELECT id, dependency_depth FROM tasks)",
+            "dependency_depth",
+            "`dependency_depth` changes with tasks far away: no event of this one tells of it",
+        ),
+        ("(SELECT max(score) FROM tasks)", "score", "`score` changes with time alone: no event tells of it"),
+        ("tasks WHERE due_at < now()", "now()", "a row predicate does not know the time"),
+        (
+            "(SELECT id, age(created_at) AS a FROM tasks)",
+            "age(created_at)",
+            "a row predicate does not know the time",
+        ),
+        ("(SELECT id FROM tasks ORDER BY id)", "id", "the rows of a subscription have no order"),
+        ("(SELECT id FROM tasks LIMIT 5)", "5", "LIMIT is not kept up"),
+        ("(SELECT id FROM tasks OFFSET 5)", "5", "OFFSET is not kept up"),
+        ("(SELECT t.id FROM tasks t JOIN runs r ON r.task_id = t.id)", "runs r", "a join is not kept up"),
+        (
+            "(SELECT id FROM (SELECT id FROM tasks) AS t)",
+            "(SELECT id FROM tasks) AS t",
+            "a subscription is to a table",
+        ),
+        ("(SELECT id FROM tasks WHERE id IN (SELECT task_id FROM runs))", "", "it cannot hold a sub-select"),
+        ("(SELECT id FROM tasks WHERE EXISTS (SELECT id FROM runs))", "", "it cannot hold a sub-select"),
+        ("tasks WHERE id IN (SELECT task_id FROM runs)", "", "it cannot hold a sub-select"),
+        ("(SELECT id FROM tasks AS OF POSITION 3)", "", "AS OF speaks of the past"),
+        ("(SELECT id FROM tasks HISTORY)", "HISTORY", "HISTORY speaks of the past"),
+        ("(SELECT type, count(*) FROM events GROUP BY type)", "events", "events only come"),
+        ("snapshots", "snapshots", "`snapshots` tells of the server itself"),
+        (
+            "(SELECT id FROM schema_migrations)",
+            "schema_migrations",
+            "`schema_migrations` tells of the server itself",
+        ),
+        ("(SELECT DISTINCT count(*) FROM tasks GROUP BY status)", "", "DISTINCT over groups is not kept up"),
+        (
+            "(SELECT class, count(*) FROM next_task GROUP BY class)",
+            "next_task",
+            "task by task, not in groups",
+        ),
+    ] {
+        let statement = format!("SUBSCRIBE {subscribed}");
+        let found = super::answer(&statement, &serde_json::Value::Null);
+        let code = format!("not_allowed «{place}");
+        assert!(found.starts_with(&code) && found.contains(why), "{statement}: {found}");
+    }
 }
 
 #[test]

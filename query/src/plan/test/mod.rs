@@ -219,6 +219,10 @@ fn run(statement: &str, params: &Json) -> Result<Vec<String>, Vec<Error>> {
         Command::Claim(claim) => {
             return Ok(vec![format!("{} {:?} {}", claim.agent, claim.lease_ms, claim.limit)]);
         }
+        Command::Live(subscription) => {
+            let names = subscription.query.columns().iter().map(|column| column.name.as_str());
+            return Ok(vec![format!("{:?} {}", subscription.start, names.collect::<Vec<_>>().join(" | "))]);
+        }
         Command::Subscribe(subscription) => {
             let sought = &subscription.events.sought;
             return Ok(vec![format!(

@@ -43,6 +43,7 @@ pub(crate) fn rows() -> Vec<Row> {
         with("order_by", json!("time")).invalid(&["/order_by"]).says("stream"),
         with("max_inflight", json!(1)).invalid(&["/max_inflight"]).says("max_in_flight"),
         Row::call("PUT", "/subscriptions/a%20b", json!({ "pql": all })).is(400, "ERR_VALIDATION"),
+        put(json!({ "pql": "SUBSCRIBE tasks WHERE status = 'open'" })).is(400, "ERR_PQL").says("to events"),
         Row::call("PUT", format!("/subscriptions/{}", "n".repeat(129)), json!({ "pql": all }))
             .is(400, "ERR_VALIDATION"),
         with("webhook", json!({})).invalid(&["/webhook/url", "/webhook/secret"]),

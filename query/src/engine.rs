@@ -14,7 +14,7 @@ use crate::scan::{StorageNow, SubscriptionsNow, World};
 use crate::spill::Room;
 use crate::stream::RowStream;
 use crate::tables::subscriptions::DurableSubscription;
-use crate::views::{Pinned, Views};
+use crate::views::{Current, Pinned, Views};
 use crate::watch::{CheckedJoins, PatientJoins, Watch};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};

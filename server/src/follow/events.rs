@@ -92,10 +92,9 @@ impl Events {
     }
 
     pub(super) async fn changed(&mut self) {
-        match &self.seat {
-            Some(seat) => seat.mailbox().filled().await,
-            // It has to look before there is something to wait for.
-            None => {}
+        // Without a seat it has to look before there is something to wait for.
+        if let Some(seat) = &self.seat {
+            seat.mailbox().filled().await;
         }
     }
 

@@ -110,7 +110,7 @@ pub(crate) struct Crowd {
     listeners: Vec<Listener>,
     /// Number of the first event that they hear.
     since: u64,
-    latency: Arc<Mutex<(Instant, Histogram<u64>)>>,
+    latency: Arc<Mutex<Since>>,
 }
 
 /// What a window has found.
@@ -139,12 +139,15 @@ async fn subscribe(socket: &mut Socket, statement: &str) -> Result<(), Failure> 
     Err("the WebSocket ended before it had caught up".into())
 }
 
+/// Latencies of what was sent at a moment or later.
+type Since = (Instant, Histogram<u64>);
+
 /// Reads until the subscription is closed.
 async fn listen(
     mut frames: SplitStream<Socket>,
     heard: Arc<Mutex<Heard>>,
     begun: Instant,
-    latency: Option<Arc<Mutex<(Instant, Histogram<u64>)>>>,
+    latency: Option<Arc<Mutex<Since>>>,
 ) -> Result<(), Failure> {
     while let Some(message) = frames.next().await {
         let Message::Text(text) = message? else { continue };

@@ -124,7 +124,7 @@ impl Follow {
             Wanted::Events(subscription) => {
                 Source::Events(Events::new(app.clone(), subscription.events, start))
             }
-            Wanted::Rows(subscription) => Source::Rows(Rows::new(&app, subscription, resume)?),
+            Wanted::Rows(subscription) => Source::Rows(Box::new(Rows::new(&app, subscription, resume)?)),
         };
         let (begins, taken) = (source.begins(start), source.looked_at());
         Ok(Self {

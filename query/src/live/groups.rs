@@ -29,6 +29,9 @@ struct Group {
     tallies: Vec<Tally>,
 }
 
+/// Told of a group before a row enters or leaves it: its key, and what is known of it if it is there.
+type Touch<'t> = dyn FnMut(&[Constant], Option<&Group>) -> Result<(), Error> + 't;
+
 /// The groups of a position.
 #[derive(Debug)]
 pub(super) struct Groups {
@@ -94,7 +97,7 @@ impl Groups {
         query: &LiveQuery,
         seen: Option<&Seen>,
         is_added: bool,
-        touch: &mut dyn FnMut(&[Constant], Option<&Group>) -> Result<(), Error>,
+        touch: &mut Touch<'_>,
     ) -> Result<(), Error> {
         let Shape::Groups(grouped) = &query.shape else { return Ok(()) };
         let Some(seen) = seen else { return Ok(()) };

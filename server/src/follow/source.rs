@@ -12,7 +12,7 @@ pub(super) enum Source {
     /// Events that a predicate holds for.
     Events(Events),
     /// The rows of a query.
-    Rows(Rows),
+    Rows(Box<Rows>),
 }
 
 /// Which positions a step is of.

@@ -8,6 +8,10 @@ use store::Position;
 
 /// Where steps come from. A source looks at every position after its beginning exactly once, in order.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every follower has the large one: it lies in the follower itself"
+)]
 pub(super) enum Source {
     /// Events that a predicate holds for.
     Events(Events),

@@ -64,7 +64,7 @@ impl Sought {
     }
 
     /// Narrows the types to some of these names.
-    pub(crate) fn of_types(&mut self, names: BTreeSet<String>) {
+    pub fn of_types(&mut self, names: BTreeSet<String>) {
         narrow(&mut self.types, names);
     }
 

@@ -153,6 +153,8 @@ async fn events_are_paged_and_filtered() {
     let filters: Vec<(String, Box<Matches<'_>>)> = vec![
         ("stream=s1".into(), Box::new(|event| event["stream"] == "s1")),
         ("type=Odd".into(), Box::new(|event| event["type"] == "Odd")),
+        ("type=Odd,Even".into(), Box::new(|event| event["type"] == "Odd" || event["type"] == "Even")),
+        ("type=Odd,None".into(), Box::new(|event| event["type"] == "Odd")),
         ("tag=mod:2".into(), Box::new(move |event| tag(event, "mod:2"))),
         ("type=Even&tag=mod:0".into(), Box::new(move |event| event["type"] == "Even" && tag(event, "mod:0"))),
         (

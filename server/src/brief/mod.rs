@@ -40,6 +40,10 @@ const LISTS: [&str; 7] = ["blocked_by", "leases", "progress", "context", "childr
 /// Columns of the task that are left when everything else had to go.
 const BARE: [&str; 6] = ["id", "title", "status", "owner_agent_id", "priority", "version"];
 
+/// Columns that go last before that, the least useful first.
+const USEFUL: [&str; 9] =
+    ["project_id", "parent_id", "type", "class", "due_at", "labels", "caps", "blocked_by_count", "intent"];
+
 /// One of the things in a brief.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Part {
@@ -78,9 +82,10 @@ pub(crate) fn parts_max(tokens_max: usize) -> usize {
 
 /// The brief: `draft` cut to `tokens_max`.
 ///
-/// What fits is whole. When not all fits, long texts are cut first, so that none crowds out the others; then parts go
-/// in the order of [`Worth`], the oldest first, until the rest fits; then the task's columns but a few. If even those
-/// are too much, the brief says `over_budget`.
+/// What fits is whole. When not all fits, long texts are cut first, so that none crowds out the others; where the task
+/// alone is still too much, its columns go, the least useful first, until it fits; then parts go in the order of
+/// [`Worth`], the oldest first, until the rest fits. If even the [bare](BARE) task is too much, the brief says
+/// `over_budget`.
 pub(crate) fn fit(draft: Draft, tokens_max: usize) -> Map<String, Value> {
     let Draft { mut task, mut parts, left_out } = draft;
     let mut given_up = GivenUp { counts: left_out, text_bytes: 0 };
@@ -93,20 +98,14 @@ pub(crate) fn fit(draft: Draft, tokens_max: usize) -> Map<String, Value> {
         given_up.text_bytes += cut_texts(&mut part.value, bytes_max / PARTS_SHARE, None);
     }
     given_up.text_bytes += cut_texts(&mut task, bytes_max / PARTS_SHARE, Some(bytes_max / INTENT_SHARE));
+    drop_columns(&mut task, &parts, &mut given_up, tokens_max);
     drop_parts(&task, &mut parts, &mut given_up, tokens_max);
-    let fitted = assemble(&task, &parts, &given_up, tokens_max);
-    if is_within(&fitted, tokens_max) {
-        return fitted;
+    let mut fitted = assemble(&task, &parts, &given_up, tokens_max);
+    if !is_within(&fitted, tokens_max) {
+        fitted.insert("over_budget".to_owned(), true.into());
+        count_itself(&mut fitted);
     }
-    // Even alone the task is too much: what cannot be done without.
-    given_up.text_bytes += task.get("intent").and_then(Value::as_str).map_or(0, str::len);
-    task.retain(|name, _| BARE.contains(&name.as_str()));
-    let mut bare = assemble(&task, &parts, &given_up, tokens_max);
-    if !is_within(&bare, tokens_max) {
-        bare.insert("over_budget".to_owned(), true.into());
-        count_itself(&mut bare);
-    }
-    bare
+    fitted
 }
 
 /// What did not fit.
@@ -116,14 +115,37 @@ struct GivenUp {
     text_bytes: usize,
 }
 
+impl GivenUp {
+    /// As if all parts had been dropped: the longest that can be said of it.
+    fn with_all(&self, parts: &[Part]) -> Self {
+        let mut all = self.clone();
+        for part in parts {
+            *all.counts.entry(part.worth.name()).or_default() += 1;
+        }
+        all
+    }
+}
+
+/// Gives up columns of the task, the least useful first, until it fits by itself.
+fn drop_columns(task: &mut Map<String, Value>, parts: &[Part], given_up: &mut GivenUp, tokens_max: usize) {
+    let may_go = |name: &&String| !BARE.contains(&name.as_str());
+    let mut columns: Vec<String> = task.keys().filter(may_go).cloned().collect();
+    columns.sort_by_key(|name| USEFUL.iter().position(|useful| useful == name).map_or(0, |at| at + 1));
+    for column in columns {
+        if is_within(&assemble(task, &[], &given_up.with_all(parts), tokens_max), tokens_max) {
+            break;
+        }
+        if let Some(Value::String(text)) = task.remove(&column)
+            && column == "intent"
+        {
+            given_up.text_bytes += text.len();
+        }
+    }
+}
+
 /// Gives up parts, the least useful first, until the rest fits.
 fn drop_parts(task: &Map<String, Value>, parts: &mut Vec<Part>, given_up: &mut GivenUp, tokens_max: usize) {
-    // As if all had been dropped: the longest that can be said of it.
-    let mut all = given_up.clone();
-    for part in &*parts {
-        *all.counts.entry(part.worth.name()).or_default() += 1;
-    }
-    let mut tokens = tokens_of(&assemble(task, &[], &all, tokens_max));
+    let mut tokens = tokens_of(&assemble(task, &[], &given_up.with_all(parts), tokens_max));
     let mut kept = vec![false; parts.len()];
     for at in best_first(parts.iter().map(|part| part.worth)) {
         // And the comma, or the name of what is an object by itself.

@@ -91,6 +91,23 @@ fn what_nobody_looked_at_is_told() {
     assert_eq!(fit(draft, 500)["dropped"], json!({ "note": 7 }));
 }
 
+#[test]
+fn columns_go_one_by_one_and_the_intent_last() {
+    let mut draft = draft(&"word ".repeat(2_000), vec![part(Worth::ALL[0], "dropped before any column")]);
+    for n in 0..30 {
+        draft.task.insert(format!("column_{n:02}"), json!("a value of some length"));
+    }
+    draft.task.insert("labels".to_owned(), json!(["one", "two"]));
+    let brief = fit(draft, 300);
+    let task = brief["task"].as_object().unwrap();
+    let left = task.keys().filter(|name| name.starts_with("column_")).count();
+    assert!(left > 0 && left < 30, "{task:?}");
+    assert!(!task.contains_key("column_00") && task.contains_key("column_29"), "{task:?}");
+    assert!(task.contains_key("labels"), "{task:?}");
+    assert!(task["intent"].as_str().unwrap().starts_with("word word"), "{task:?}");
+    assert!(brief["estimated_tokens"].as_u64().unwrap() > 280 && brief["over_budget"] == false, "{brief:?}");
+}
+
 fn any_part() -> impl Strategy<Value = Part> {
     (prop::sample::select(Worth::ALL.to_vec()), "(\\PC{0,120}|[a-z ]{0,900})", any::<bool>()).prop_map(
         |(worth, text, has_metadata)| {

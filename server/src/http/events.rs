@@ -64,7 +64,7 @@ struct Wanted {
     since: Option<EventId>,
     limit: Option<usize>,
     stream: Option<Text>,
-    kind: Option<Text>,
+    types: Option<Vec<String>>,
     tag: Option<Text>,
     agent_id: Option<String>,
     from_time: Option<Timestamp>,
@@ -91,7 +91,7 @@ impl Wanted {
             since,
             limit: args.int_in("limit", 1..=LIMIT_MAX).map(|limit| limit as usize),
             stream: args.text("stream").map(Text::from),
-            kind: args.text("type").map(Text::from),
+            types: args.words("type").filter(|types| !types.is_empty()),
             tag: args.text("tag").map(Text::from),
             agent_id: args.text("agent_id"),
             from_time: args.time("from_time"),
@@ -100,8 +100,12 @@ impl Wanted {
     }
 
     fn sought(&self) -> Sought {
-        let Self { stream, kind, tag, agent_id, .. } = self;
-        Sought::named(stream.as_deref(), kind.as_deref(), tag.as_deref(), agent_id.as_deref())
+        let Self { stream, types, tag, agent_id, .. } = self;
+        let mut sought = Sought::named(stream.as_deref(), None, tag.as_deref(), agent_id.as_deref());
+        if let Some(types) = types {
+            sought.of_types(types.iter().cloned().collect());
+        }
+        sought
     }
 }
 

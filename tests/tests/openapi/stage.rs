@@ -13,13 +13,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// A server with the agent `ada` and the tasks `t1` and `t2`, which the examples name.
+    /// A server with the agents `ada`, `bob` and `eve` and the tasks `t1` and `t2`, which the examples name.
     pub(crate) async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = Server::start(dir.path());
         // Over it events may be pushed.
         let client = Client::unix(&server.socket_path());
-        for (id, caps) in [("ada", json!(["rust"])), ("bob", json!([]))] {
+        for (id, caps) in [("ada", json!(["rust"])), ("bob", json!([])), ("eve", json!([]))] {
             let agent = json!({ "id": id, "name": id, "role": "executor", "caps": caps });
             client.post("/agents/register", agent).await.data();
         }

@@ -2,7 +2,7 @@
 
 use agentpm_tests::client::escape;
 use agentpm_tests::server::Options;
-use agentpm_tests::{Client, Seed, Server, Socket, size};
+use agentpm_tests::{Client, Seed, Server, Socket, size, wait};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -411,7 +411,7 @@ async fn subscriptions_are_bounded_per_connection_and_in_all() {
 
 /// Events that are appended while somebody reads nothing: more than it may be behind, in more bytes than connections
 /// hold.
-const UNREAD_EVENTS: usize = 6_000;
+const UNREAD_EVENTS: usize = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_reads_nothing_is_closed_and_costs_the_others_nothing() {
@@ -428,12 +428,19 @@ async fn who_reads_nothing_is_closed_and_costs_the_others_nothing() {
         for position in 1..=UNREAD_EVENTS {
             assert_eq!(quick.expect("event").await["event"]["position"], position);
         }
+        quick
     });
     for _ in 0..UNREAD_EVENTS / 200 {
         let events = vec![event.clone(); 200];
         client.post("/append", json!({ "appends": [{ "stream": "a", "events": events }] })).await.data();
     }
-    reading.await.unwrap();
+    let quick = reading.await.unwrap();
+    wait::until("the slow one is given up", Duration::from_secs(30), async || {
+        let page = client.get("/metrics").await.body;
+        page.as_str().is_some_and(|page| page.contains("agentpm_subscriptions 1\n")).then_some(())
+    })
+    .await;
+    drop(quick);
     let mut last = 0;
     let closed = loop {
         let frame = slow.next().await.unwrap();

@@ -114,8 +114,11 @@ async fn run(
             "error"
         }
     };
+    let resume_after = follow.position();
+    // It costs nothing more, however long the client takes to hear of it.
+    drop(follow);
     // If the socket goes meanwhile, nobody is left to be told.
-    let _ = outbox.put(frame::closed(&sub, reason, follow.position())).await;
+    let _ = outbox.put(frame::closed(&sub, reason, resume_after)).await;
 }
 
 async fn serve(

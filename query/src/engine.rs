@@ -32,7 +32,7 @@ use std::sync::{Arc, OnceLock};
 use store::{Commit, ObserverError, Position, ReadError, Store, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 /// Why an engine could not be started.
@@ -112,17 +112,19 @@ struct Counted {
     cancelled: AtomicU64,
 }
 
-/// Counts one query for as long as it lives.
+/// Counts one query for as long as it lives. Its turn goes back once that is done: whoever has the next one sees how
+/// this one ended.
 struct Running {
     counted: Arc<Counted>,
+    _turn: OwnedSemaphorePermit,
     /// Its reader knows how it ended.
     is_told: bool,
 }
 
 impl Running {
-    fn new(counted: &Arc<Counted>) -> Self {
+    fn new(counted: &Arc<Counted>, turn: OwnedSemaphorePermit) -> Self {
         counted.running.fetch_add(1, Ordering::Relaxed);
-        Self { counted: counted.clone(), is_told: false }
+        Self { counted: counted.clone(), _turn: turn, is_told: false }
     }
 
     fn ended(&mut self, is_told: bool) {
@@ -390,9 +392,8 @@ impl Engine {
         let Some(runtime) = &self.0.runtime else {
             return Err(QueryError::internal(&text, "the engine is shutting down"));
         };
-        let mut running = Running::new(&self.0.counted);
+        let mut running = Running::new(&self.0.counted, turn);
         let task = runtime.spawn(async move {
-            let _turn = turn;
             running.ended(watch.over(run.finish(&plan, explain)).await);
         });
         Ok(RowStream::new(text, columns, position, batches, task.abort_handle()))
